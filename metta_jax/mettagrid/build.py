@@ -1,0 +1,173 @@
+"""From a game configuration and maps to shapes and numbers. Host code, NumPy."""
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+import numpy as np
+
+from grid_kernels.converters import Recipe
+from grid_kernels.inventory import Weights
+from metta_jax.config import ConverterConfig, GameConfig, WallConfig
+from metta_jax.mettagrid.map_pool import MapCounts, build_maps
+from metta_jax.mettagrid.stats import DERIVED, agent_stat_names
+from metta_jax.mettagrid.types import GLOBAL_TOKENS, EnvParams, Layout, Rules, StatsLevel
+
+MAX_ARGS = {
+    "attack": 8, "change_color": 3, "get_items": 0, "move": 1, "noop": 0, "put_items": 0, "rotate": 3, "swap": 0,
+}  # fmt: skip
+
+
+def build_layout(config: GameConfig, counts: MapCounts, stats: StatsLevel) -> Layout:
+    """Everything static about a game on maps of these counts. The configuration has known resources only."""
+    actions = config.enabled_actions()
+    max_args = dict(MAX_ARGS)
+    if config.actions.change_glyph is not None:
+        max_args["change_glyph"] = max(config.actions.change_glyph.number_of_glyphs - 1, 0)
+    walls = {name: thing for name, thing in config.objects.items() if isinstance(thing, WallConfig)}
+    converters = {name: thing for name, thing in config.objects.items() if isinstance(thing, ConverterConfig)}
+    groups = sorted(config.groups)
+    stat_rewards = sorted({key for group in groups for key in config.agent_settings(group).rewards.stat_rewards()})
+    return Layout(
+        num_agents=config.num_agents,
+        num_items=len(config.inventory_item_names),
+        num_converters=counts.converters,
+        num_blocks=counts.blocks,
+        height=counts.height,
+        width=counts.width,
+        obs_height=config.obs_height,
+        obs_width=config.obs_width,
+        num_tokens=config.num_observation_tokens,
+        actions=actions,
+        max_args=tuple(max_args[name] for name in actions),
+        wall_names=tuple(walls),
+        converter_names=tuple(converters),
+        group_names=tuple(groups),
+        item_names=config.inventory_item_names,
+        global_tokens=tuple(name for name in GLOBAL_TOKENS if getattr(config.global_obs, name)),
+        reward_rule=config.resource_reward_cap,
+        stat_rewards=tuple(stat_rewards),
+        has_costs=any(a.requirements or a.consumed_resources for a in config.actions.enabled().values()),
+        shows_recipes=any(thing.show_recipe_inputs for thing in converters.values()),
+        stats=_stats_level(stats, stat_rewards),
+    )
+
+
+def build_params(config: GameConfig, layout: Layout, maps: Sequence[np.ndarray]) -> EnvParams:
+    """The numbers of a game and its maps (arrays of object names), as device arrays."""
+    rules = _rules(config, layout, len(maps))
+    return EnvParams(rules=rules, maps=build_maps(layout, maps, np.asarray(rules.wall_swappable)))
+
+
+def _stats_level(stats: StatsLevel, stat_rewards: Sequence[str]) -> StatsLevel:
+    """At least what the rewarded statistics need."""
+    if any(key.rpartition(".")[2] in DERIVED for key in stat_rewards):
+        return "full"
+    return "totals" if stat_rewards and stats == "none" else stats
+
+
+def _rules(config: GameConfig, layout: Layout, num_maps: int) -> Rules:
+    items = config.inventory_item_names
+    settings = [config.agent_settings(name) for name in layout.group_names]
+    groups = [config.groups[name] for name in layout.group_names]
+    ids = [group.id for group in groups]
+    pool = [max(i for i, other in enumerate(ids) if other == id) for id in ids]
+    rewards = [s.rewards.item_rewards(items) for s in settings]
+    actions = [config.actions.enabled()[name] for name in layout.actions]
+    attack = config.actions.enabled().get("attack")
+    walls = [config.objects[name] for name in layout.wall_names]
+    converters = [config.objects[name] for name in layout.converter_names]
+    stat_weight, stat_maximum, stat_index, stat_kind = _stat_rewards(config, layout)
+    return Rules(
+        max_steps=_int(config.max_steps),
+        truncates=jnp.asarray(config.episode_truncates),
+        first_map=_int(0),
+        num_maps=_int(num_maps),
+        group_id=_int(ids),
+        pool=_int(pool),
+        share=_float([groups[i].group_reward_pct for i in pool]),
+        freeze_duration=_int([s.freeze_duration for s in settings]),
+        failure_penalty=_float([s.action_failure_penalty for s in settings]),
+        limit=_table([[s.resource_limits.get(i, s.default_resource_limit) for i in items] for s in settings], items),
+        weights=Weights(
+            reward=_float(_rows([[r.get(i, (0.0, None))[0] for i in items] for r in rewards], items)),
+            rewarded=jnp.asarray(_rows([[i in r for i in items] for r in rewards], items).astype(bool)),
+            maximum=_float(_rows([[_or_infinity(r.get(i, (0.0, None))[1]) for i in items] for r in rewards], items)),
+        ),
+        stat_weight=stat_weight,
+        stat_maximum=stat_maximum,
+        stat_index=stat_index,
+        stat_kind=stat_kind,
+        required=_table([[a.requirements.get(i, -1) for i in items] for a in actions], items),
+        cost=_table(
+            [[a.consumed_resources.get(i, 0 if i in a.requirements else -1) for i in items] for a in actions], items
+        ),
+        defense=_int([attack.defense_resources.get(i, -1) if attack is not None else -1 for i in items]),
+        wall_type=_int([wall.type_id for wall in walls]),
+        wall_swappable=jnp.asarray(np.asarray([wall.swappable for wall in walls], bool)),
+        recipe=_recipes(converters, items),
+        converter_type=_int([c.type_id for c in converters]),
+        converter_color=_int([c.color for c in converters]),
+        initial_amount=_int([c.initial_resource_count for c in converters]),
+        shows_recipe=jnp.asarray(np.asarray([c.show_recipe_inputs for c in converters], bool)),
+    )
+
+
+def _recipes(converters: Sequence[ConverterConfig], items: Sequence[str]) -> Recipe:
+    def slots(mappings):
+        lists = [[(i, m[item]) for i, item in enumerate(items) if m.get(item, 0) > 0] for m in mappings]
+        size = max([len(x) for x in lists], default=0)
+        table = np.zeros((len(lists), size, 2), np.int32)
+        for row, entries in zip(table, lists, strict=True):
+            if entries:
+                row[: len(entries)] = entries
+        return jnp.asarray(table[..., 0]), jnp.asarray(table[..., 1])
+
+    input_item, input_amount = slots([c.input_resources for c in converters])
+    output_item, output_amount = slots([c.output_resources for c in converters])
+    return Recipe(
+        input_item=input_item,
+        input_amount=input_amount,
+        output_item=output_item,
+        output_amount=output_amount,
+        max_output=_int([c.max_output for c in converters]),
+        ticks=_int([c.conversion_ticks for c in converters]),
+        cooldown=_int([c.cooldown for c in converters]),
+    )
+
+
+def _stat_rewards(config: GameConfig, layout: Layout):
+    shape = (layout.num_groups, len(layout.stat_rewards))
+    weight, maximum = np.zeros(shape, np.float32), np.full(shape, np.inf, np.float32)
+    index, kind = np.full(shape, -1, np.int32), np.zeros(shape, np.int32)
+    for g, group in enumerate(layout.group_names):
+        names = agent_stat_names(layout, group)
+        rewards = config.agent_settings(group).rewards.stat_rewards()
+        for k, key in enumerate(layout.stat_rewards):
+            base, _, derived = key.rpartition(".")
+            if key in rewards:
+                weight[g, k], maximum[g, k] = rewards[key][0], _or_infinity(rewards[key][1])
+                if derived in DERIVED[1:]:
+                    index[g, k], kind[g, k] = names.get(base, -1), DERIVED.index(derived)
+                else:
+                    index[g, k] = names.get(key, -1)
+    return jnp.asarray(weight), jnp.asarray(maximum), jnp.asarray(index), jnp.asarray(kind)
+
+
+def _or_infinity(maximum: float | None) -> float:
+    return np.inf if maximum is None else maximum
+
+
+def _rows(rows, items) -> np.ndarray:
+    return np.asarray(rows).reshape(len(rows), len(items))
+
+
+def _table(rows, items):
+    return _int(_rows(rows, items))
+
+
+def _int(x):
+    return jnp.asarray(np.asarray(x, np.int32))
+
+
+def _float(x):
+    return jnp.asarray(np.asarray(x, np.float32))

@@ -1,0 +1,140 @@
+"""Reset and step: the order in which things happen.
+
+Everything here has a leading axis B of environments; `MettaGrid` gives the functions for one. Rules have a leading axis
+of 1, shared by all environments, or B.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from grid_kernels.converters import NEVER, Converter, Recipe, no_counts, run_events, try_start
+from grid_kernels.gather import pick
+from grid_kernels.inventory import Purse
+from metta_jax.mettagrid.attack_pass import attack_pass
+from metta_jax.mettagrid.main_pass import main_pass
+from metta_jax.mettagrid.rewards import share_rewards, stat_rewards
+from metta_jax.mettagrid.stats import CONVERTER_EVENTS, agent_stats, no_stats, record_counts, record_tokens
+from metta_jax.mettagrid.tokens import observe_agents
+from metta_jax.mettagrid.turn import NOTHING, SUCCEEDED, Body, read_intent, record_outcomes
+from metta_jax.mettagrid.types import EnvParams, EnvState, Layout, Rules, TimeStep
+
+
+def reset(layout: Layout, params: EnvParams, key: jax.Array, map_index: jax.Array) -> tuple[EnvState, TimeStep]:
+    """Starts an episode on map `map_index` `[B]` int32; `key` `[B]` decides the orders of agents."""
+    state = initial_state(layout, params, key, map_index)
+    zeros = jnp.zeros((map_index.shape[0], layout.num_agents), jnp.float32)
+    actions = jnp.zeros((*zeros.shape, 2), jnp.int32)
+    observation, num_tokens = observe_agents(layout, params, state, actions, zeros)
+    state = state.replace(token_stats=record_tokens(state.token_stats, num_tokens, layout.num_tokens, state.step))
+    no = jnp.zeros(zeros.shape, bool)
+    return state, TimeStep(observation, zeros, no, no, no)
+
+
+def step(
+    layout: Layout, params: EnvParams, state: EnvState, actions: jax.Array, keys: jax.Array
+) -> tuple[EnvState, TimeStep]:
+    """Plays one step.
+
+    Args:
+      actions: `[B, A, 2]` int32, type and argument; any value is allowed.
+      keys: `[B, A]` uint32, unique within an environment: agents with smaller keys act first, see `grid_kernels.turns`.
+    """
+    rules = params.rules
+    state = state.replace(step=state.step + 1)
+    state = _convert(rules, state)
+
+    intent = read_intent(layout, actions, keys)
+    reward = jnp.zeros(state.cell.shape, jnp.float32)
+    outcome = jnp.full(state.cell.shape, NOTHING, jnp.int32)
+    body = Body(state.inventory, state.frozen, Purse(reward, state.held_value), outcome)
+    if layout.action("attack") >= 0:
+        body, stats = attack_pass(layout, params, state, body, state.agent_stats, intent)
+        state = state.replace(agent_stats=stats)
+    state, body = main_pass(layout, params, state, body, intent)
+    stats = record_outcomes(layout, state.agent_stats, body.outcome, intent, state.step)
+    state = state.replace(
+        inventory=body.inventory, frozen=body.frozen, held_value=body.purse.current, agent_stats=stats
+    )
+
+    reward = body.purse.reward
+    observation, num_tokens = observe_agents(layout, params, state, actions, reward)
+    reward, stat_value = stat_rewards(layout, rules, state, reward)
+    state = state.replace(
+        stat_value=stat_value,
+        episode_return=state.episode_return + reward,
+        token_stats=record_tokens(state.token_stats, num_tokens, layout.num_tokens, state.step),
+    )
+    over = (rules.max_steps > 0) & (state.step >= rules.max_steps)
+    over = jnp.broadcast_to(over[:, None], reward.shape)
+    truncates = jnp.broadcast_to(rules.truncates[:, None], (reward.shape[0], 1))
+    timestep = TimeStep(
+        observation=observation,
+        reward=share_rewards(rules, state, reward),
+        terminated=over & ~truncates,
+        truncated=over & truncates,
+        action_success=body.outcome == SUCCEEDED,
+    )
+    return state, timestep
+
+
+def initial_state(layout: Layout, params: EnvParams, key: jax.Array, map_index: jax.Array) -> EnvState:
+    """The state at the start of an episode: everything but the first observation."""
+    batch, agents = map_index.shape[0], (map_index.shape[0], layout.num_agents)
+    rules, maps = params.rules, params.maps
+    kind = maps.converter_kind[map_index]
+    exists = maps.converter_cell[map_index] > 0
+    stock = jnp.zeros((*kind.shape, layout.num_items), jnp.int32)
+    if layout.num_converters:
+        stock = jnp.where(_output_items(rules, layout, kind), pick(rules.initial_amount, kind)[..., None], 0)
+    converter = Converter(stock, jnp.zeros_like(kind), jnp.full_like(kind, NEVER))
+    if layout.num_converters:
+        recipe = Recipe(*(pick(x, kind) for x in rules.recipe))
+        converter, _ = try_start(converter, recipe, no_counts(kind.shape), jnp.zeros_like(kind), exists)
+    num_converter_stats = len(CONVERTER_EVENTS) + 2 * layout.num_items
+    return EnvState(
+        key=key,
+        step=jnp.zeros((batch,), jnp.int32),
+        map_index=map_index,
+        grid=maps.grid[map_index],
+        cell=maps.agent_cell[map_index],
+        orientation=jnp.zeros(agents, jnp.int32),
+        frozen=jnp.zeros(agents, jnp.int32),
+        color=jnp.zeros(agents, jnp.uint8),
+        glyph=jnp.zeros(agents, jnp.uint8),
+        group=maps.agent_group[map_index],
+        inventory=jnp.full((*agents, layout.num_items), -1, jnp.int16),
+        held_value=jnp.zeros(agents, jnp.float32),
+        stat_value=jnp.zeros(agents, jnp.float32),
+        episode_return=jnp.zeros(agents, jnp.float32),
+        converter_stock=converter.stock.astype(jnp.uint8),
+        converter_phase=converter.phase,
+        converter_due=converter.due,
+        converter_kind=kind,
+        agent_stats=no_stats((*agents, agent_stats(layout).size), layout.stats),
+        converter_stats=no_stats((*kind.shape, num_converter_stats), layout.stats),
+        token_stats=no_stats((batch, 1, 3), layout.stats),
+    )
+
+
+def _convert(rules: Rules, state: EnvState) -> EnvState:
+    """Runs the events of converters that are due."""
+    kind = state.converter_kind
+    if not kind.shape[1]:
+        return state
+    recipe = Recipe(*(pick(x, kind) for x in rules.recipe))
+    clock = jnp.broadcast_to(state.step[:, None], kind.shape)
+    converter = Converter(state.converter_stock.astype(jnp.int32), state.converter_phase, state.converter_due)
+    converter, counts = run_events(converter, recipe, no_counts(kind.shape), clock)
+    return state.replace(
+        converter_stock=converter.stock.astype(jnp.uint8),
+        converter_phase=converter.phase,
+        converter_due=converter.due,
+        converter_stats=record_counts(state.converter_stats, jnp.stack(counts, axis=-1), state.step),
+    )
+
+
+def _output_items(rules: Rules, layout: Layout, kind: jax.Array) -> jax.Array:
+    """`[B, C, I]` bool: what each converter makes."""
+    item = jnp.arange(layout.num_items, dtype=jnp.int32)
+    makes = (rules.recipe.output_item[..., None] == item) & (rules.recipe.output_amount[..., None] > 0)
+    return pick(jnp.any(makes, axis=2), kind)

@@ -1,0 +1,71 @@
+"""Types of configuration fields: numbers with a range, tuples that accept lists."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from metta_jax.config.errors import custom
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """Limits of a number, all optional: at_least <= value, above < value, value <= at_most."""
+
+    at_least: float | None = None
+    above: float | None = None
+    at_most: float | None = None
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        limits = {"minimum": self.at_least, "exclusiveMinimum": self.above, "maximum": self.at_most}
+        return handler(schema["schema"]) | {name: limit for name, limit in limits.items() if limit is not None}
+
+    def check(self, value: Any) -> Any:
+        """The value; an error that names it and both limits if it is outside. None passes."""
+        if value is None:
+            return value
+        if self.at_least is not None and not value >= self.at_least:
+            raise self._error(value, "greater_than_equal", f"greater than or equal to {self.at_least}")
+        if self.above is not None and not value > self.above:
+            raise self._error(value, "greater_than", f"greater than {self.above}")
+        if self.at_most is not None and not value <= self.at_most:
+            raise self._error(value, "less_than_equal", f"less than or equal to {self.at_most}")
+        return value
+
+    def _error(self, value: Any, kind: str, standard: str) -> Exception:
+        value = int(value) if value == value // 1 else value  # 2.0 was probably given as 2.
+        return custom(f"{value} is not {self._text()}. Input should be {standard}", kind)
+
+    def _text(self) -> str:
+        if self.at_least is not None and self.at_most is not None:
+            return f"in {self.at_least}..{self.at_most}"
+        limits = {"at least": self.at_least, "above": self.above, "at most": self.at_most}
+        return " and ".join(f"{word} {limit}" for word, limit in limits.items() if limit is not None)
+
+
+def within(low: float, high: float) -> Bounds:
+    """low <= value <= high."""
+    return Bounds(at_least=low, at_most=high)
+
+
+def as_tuple(value: Any) -> Any:
+    """A tuple of any sequence but text; other values as they are, for the next check to refuse."""
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return tuple(value)
+    return value
+
+
+Byte = Annotated[int, within(0, 255)]
+UInt16 = Annotated[int, within(0, 65535)]
+UInt32 = Annotated[int, within(0, 4294967295)]
+Count = Annotated[int, Bounds(at_least=0)]
+PositiveInt = Annotated[int, Bounds(above=0)]
+PositiveFloat = Annotated[float, Bounds(above=0)]
+NonNegativeFloat = Annotated[float, Bounds(at_least=0)]
+Share = Annotated[float, within(0, 1)]
+Names = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]

@@ -1,0 +1,178 @@
+"""How a policy learns: loss, optimizer, schedules, sampling, teachers."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from metta_jax.config.base import Config
+from metta_jax.config.fields import Bounds, Count, NonNegativeFloat, PositiveFloat, PositiveInt, Share, as_tuple
+
+
+class OptimizerConfig(Config, frozen=True):
+    """The optimizer."""
+
+    type: Literal["adam", "muon"] = Field(
+        default="adam", description="'adam', or 'muon': orthogonalized momentum for matrices. Default: the original's."
+    )
+    learning_rate: Annotated[float, Bounds(above=0, at_most=1)] = Field(
+        default=0.0004573146765703167,
+        description="Step size at the start of the schedule. Default: found by a hyperparameter sweep.",
+    )
+    beta1: Share = Field(default=0.9, description="Decay of the mean gradient. Default: the Adam paper.")
+    beta2: Share = Field(default=0.999, description="Decay of the mean squared gradient. Default: the Adam paper.")
+    eps: PositiveFloat = Field(
+        default=1e-12, description="Added to the root of the mean squared gradient. Default: chosen without a search."
+    )
+    weight_decay: NonNegativeFloat = Field(
+        default=0.0,
+        description="Pull of the weights to zero: added to the gradient with adam, decoupled from it with muon. "
+        "Default: off.",
+    )
+
+
+class LRSchedulerConfig(Config, frozen=True):
+    """How the learning rate changes over a run."""
+
+    enabled: bool = Field(default=False, description="Whether it changes at all. Default: constant, the original's.")
+    anneal_lr: bool = Field(
+        default=False, description="Makes `schedule_type` None mean linear. Default: off, as in the original."
+    )
+    warmup_steps: Count | None = Field(
+        default=None, description="Rollouts in which the rate first rises linearly. Default: no warm-up."
+    )
+    schedule_type: Literal["linear", "cosine", "exponential"] | None = Field(
+        default=None,
+        description="Shape of the decay: to 0 (linear, cosine) or to a hundredth (exponential). Default None: cosine, "
+        "what the original always did.",
+    )
+
+
+class PrioritizedExperienceReplayConfig(Config, frozen=True):
+    """Which rows of a rollout are drawn for minibatches."""
+
+    prio_alpha: Share = Field(
+        default=0.0, description="How much large advantages are preferred. Default 0: all rows alike."
+    )
+    prio_beta0: Share = Field(
+        default=0.6,
+        description="How much the preference is corrected for at the start. Default: the prioritized replay paper.",
+    )
+
+
+class VTraceConfig(Config, frozen=True):
+    """Limits of the importance ratios in the advantage."""
+
+    vtrace_rho_clip: PositiveFloat = Field(
+        default=1.0, description="Limit of the ratio that weights a step's error. Default: the IMPALA paper, on-policy."
+    )
+    vtrace_c_clip: PositiveFloat = Field(
+        default=1.0, description="Limit of the ratio that carries errors back. Default: the IMPALA paper, on-policy."
+    )
+
+
+class PPOConfig(Config, frozen=True):
+    """The PPO loss and the advantage it uses."""
+
+    clip_coef: Annotated[float, Bounds(above=0, at_most=1)] = Field(
+        default=0.1,
+        description="How far the probability ratio may move from 1 in one update. Default: the PPO paper, its "
+        "conservative value.",
+    )
+    ent_coef: NonNegativeFloat = Field(
+        default=0.0021, description="Weight of the entropy bonus. Default: found by a hyperparameter sweep."
+    )
+    gae_lambda: Share = Field(
+        default=0.916,
+        description="Decay of errors in the advantage, beside gamma. Default: found by a hyperparameter sweep.",
+    )
+    gamma: Share = Field(
+        default=0.977, description="Discount of a reward one step later. Default: found by a hyperparameter sweep."
+    )
+    max_grad_norm: PositiveFloat = Field(
+        default=0.5, description="Longest gradient; longer ones are scaled down. Default: usual with PPO."
+    )
+    vf_clip_coef: NonNegativeFloat = Field(
+        default=0.1, description="How far a value may move in one update. Default: the same as `clip_coef`."
+    )
+    vf_coef: NonNegativeFloat = Field(
+        default=0.44, description="Weight of the value loss. Default: found by a hyperparameter sweep."
+    )
+    l2_reg_loss_coef: NonNegativeFloat = Field(
+        default=0.0, description="Weight of the squared weights in the loss. Default: off."
+    )
+    l2_init_loss_coef: NonNegativeFloat = Field(
+        default=0.0, description="Weight of the squared distance to the reference weights in the loss. Default: off."
+    )
+    norm_adv: bool = Field(
+        default=True, description="Whether advantages are normalized in each minibatch. Default: usual with PPO."
+    )
+    clip_vloss: bool = Field(
+        default=True, description="Whether the value loss is clipped by `vf_clip_coef`. Default: usual with PPO."
+    )
+    target_kl: PositiveFloat | None = Field(
+        default=None, description="Ends the epochs of an update once the policy moved that far. Default: never."
+    )
+
+
+class KickstartTeacherConfig(Config, frozen=True):
+    """One more teacher."""
+
+    teacher_uri: str = Field(description="Where the teacher's policy is stored.")
+    action_loss_coef: NonNegativeFloat = Field(
+        default=1.0, description="Weight of learning its actions. Default: as for the single teacher."
+    )
+    value_loss_coef: NonNegativeFloat = Field(
+        default=1.0, description="Weight of learning its values. Default: as for the single teacher."
+    )
+
+
+class KickstartConfig(Config, frozen=True):
+    """Learning from trained policies at the start of a run."""
+
+    teacher_uri: str | None = Field(default=None, description="Where the teacher's policy is stored. Default: none.")
+    action_loss_coef: NonNegativeFloat = Field(
+        default=1.0, description="Weight of learning the teacher's actions. Default: chosen without a search."
+    )
+    value_loss_coef: NonNegativeFloat = Field(
+        default=1.0, description="Weight of learning the teacher's values. Default: chosen without a search."
+    )
+    anneal_ratio: Share = Field(
+        default=0.65,
+        description="Share of `kickstart_steps`, at their end, in which both weights go down to 0. Default: chosen "
+        "without a search.",
+    )
+    kickstart_steps: PositiveInt = Field(
+        default=1_000_000_000, description="Agent steps with teachers. Default: chosen without a search."
+    )
+    additional_teachers: Annotated[tuple[KickstartTeacherConfig, ...], BeforeValidator(as_tuple)] | None = Field(
+        default=None, description="More teachers, each with its own weights. Default: none."
+    )
+
+
+class RecurrenceConfig(Config, frozen=True):
+    """What happens to the policy's memory."""
+
+    reset_at_episode_end: bool = Field(
+        default=True,
+        description="Whether it is cleared when an episode ends. Default: yes; the original never cleared it.",
+    )
+    initial_state: Literal["stored", "zero"] = Field(
+        default="stored",
+        description="What a row starts from in training: the memory of the rollout ('stored', default: the first "
+        "update then sees the very policy that acted), or nothing ('zero', the original).",
+    )
+
+
+class AdvantageConfig(Config, frozen=True):
+    """What the advantage knows about the end of a row or an episode."""
+
+    bootstrap_last: bool = Field(
+        default=True,
+        description="Whether the last step of a row uses the value of the step after it. Default: yes; the original "
+        "gave it advantage 0.",
+    )
+    bootstrap_truncated: bool = Field(
+        default=True,
+        description="Whether a step that was cut off by truncation adds the value of its final observation. Default: "
+        "yes; the original let the advantage run on into the next episode.",
+    )

@@ -1,0 +1,70 @@
+"""What a training run does besides learning: where it starts, what it saves, when it evaluates and profiles."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from metta_jax.config.base import Config, FrozenDict
+from metta_jax.config.fields import Count, PositiveInt
+from metta_jax.config.frozen_dict import FrozenMapping
+
+
+class InitialPolicyConfig(Config, frozen=True):
+    """The policy a run starts from, if it does not continue an earlier one."""
+
+    uri: str | None = Field(
+        default=None, description="A stored policy, or a directory of them. Default: a new policy is made."
+    )
+    type: Literal["top", "latest", "specific"] = Field(
+        default="top",
+        description="Which one: the best by `metric`, the newest, or the one that the uri names. Default: the "
+        "original's.",
+    )
+    range: PositiveInt = Field(default=1, description="Number of candidates. Default: only the first.")
+    metric: str = Field(default="epoch", description="What 'top' compares. Default: the original's.")
+    filters: FrozenMapping[str, Any] = Field(
+        default=FrozenDict(), description="Metadata values that candidates must have. Default: all are candidates."
+    )
+
+
+class CheckpointConfig(Config, frozen=True):
+    """How often the policy and the training state are saved, and where."""
+
+    checkpoint_interval: PositiveInt = Field(
+        default=60, description="Epochs from one checkpoint to the next. Default: the original's."
+    )
+    wandb_checkpoint_interval: Count = Field(
+        default=300, description="Accepted, without effect: nothing is uploaded. 0: off. Default: the original's."
+    )
+    checkpoint_dir: str = Field(
+        default="", description="Where checkpoints go. Default: `checkpoints` in the run's directory."
+    )
+
+
+class SimulationConfig(Config, frozen=True):
+    """How often a run is evaluated and replays are written."""
+
+    evaluate_interval: Count = Field(
+        default=300, description="Epochs from one evaluation to the next. 0: never. Default: the original's."
+    )
+    replay_interval: Count = Field(
+        default=300, description="Epochs from one replay to the next. 0: never. Default: as often as evaluations."
+    )
+    replay_dir: str = Field(default="", description="Where replays go. Default: `replays` in the run's directory.")
+
+
+class ProfilerConfig(Config, frozen=True):
+    """How often an epoch is traced by jax.profiler."""
+
+    interval_epochs: Count = Field(
+        default=10000, description="Epochs from one trace to the next. 0: never. Default: the original's."
+    )
+    profile_dir: str = Field(default="", description="Where traces go. Default: `profiles` in the run's directory.")
+
+    @property
+    def enabled(self) -> bool:
+        """Whether anything is traced."""
+        return self.interval_epochs > 0
+
+
+TorchProfilerConfig = ProfilerConfig  # The name in programs written for the original.

@@ -1,0 +1,184 @@
+"""The configuration of a training run."""
+
+from typing import Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from metta_jax.config.base import Config, FrozenDict
+from metta_jax.config.directories import RunPaths, paths_in
+from metta_jax.config.errors import custom
+from metta_jax.config.fields import Count, PositiveInt
+from metta_jax.config.frozen_dict import FrozenMapping
+from metta_jax.config.learning import (
+    AdvantageConfig,
+    KickstartConfig,
+    LRSchedulerConfig,
+    OptimizerConfig,
+    PPOConfig,
+    PrioritizedExperienceReplayConfig,
+    RecurrenceConfig,
+    VTraceConfig,
+)
+from metta_jax.config.running import CheckpointConfig, InitialPolicyConfig, ProfilerConfig, SimulationConfig
+
+TARGET = "metta.rl.trainer.MettaTrainer"
+
+
+class TrainerConfig(Config, frozen=True):
+    """Everything about a training run but the world and the agent.
+
+    The defaults are the original's, made for a large accelerator: a rollout is 8192 rows of 64 agent steps, its
+    observations alone take more than 300 MB, and at most 8192 agents can play at once. On a small machine give
+    `batch_size`, `minibatch_size` and `bptt_horizon`.
+    """
+
+    total_timesteps: PositiveInt = Field(
+        default=50_000_000_000, description="Agent steps of the whole run. Default: the original's."
+    )
+    ppo: PPOConfig = Field(default_factory=PPOConfig, description="The loss and the advantage.")
+    optimizer: OptimizerConfig = Field(default_factory=OptimizerConfig, description="The optimizer.")
+    lr_scheduler: LRSchedulerConfig = Field(
+        default_factory=LRSchedulerConfig, description="How the learning rate changes. Default: it is constant."
+    )
+    prioritized_experience_replay: PrioritizedExperienceReplayConfig = Field(
+        default_factory=PrioritizedExperienceReplayConfig, description="How rows are drawn. Default: all rows alike."
+    )
+    vtrace: VTraceConfig = Field(default_factory=VTraceConfig, description="Limits of importance ratios.")
+    kickstart: KickstartConfig = Field(
+        default_factory=KickstartConfig, description="Learning from trained policies. Default: no teacher."
+    )
+    initial_policy: InitialPolicyConfig = Field(
+        default_factory=InitialPolicyConfig, description="The policy to start from. Default: a new one."
+    )
+    checkpoint: CheckpointConfig = Field(default_factory=CheckpointConfig, description="What is saved, and when.")
+    simulation: SimulationConfig = Field(default_factory=SimulationConfig, description="When the policy is evaluated.")
+    profiler: ProfilerConfig = Field(default_factory=ProfilerConfig, description="When an epoch is traced.")
+    batch_size: PositiveInt = Field(
+        default=524288, description="Agent steps of one rollout. Default: the original's, for a large accelerator."
+    )
+    minibatch_size: PositiveInt = Field(
+        default=16384, description="Agent steps of one gradient; divides `batch_size`. Default: the original's."
+    )
+    bptt_horizon: PositiveInt = Field(
+        default=64,
+        description="Steps over which gradients run back through the memory; divides `minibatch_size`. Default: the "
+        "original's.",
+    )
+    update_epochs: PositiveInt = Field(
+        default=1, description="How often an update goes over its rollout. Default: the original's."
+    )
+    forward_pass_minibatch_target_size: PositiveInt = Field(
+        default=4096, description="Used by `calculate_batch_sizes` only. Default: the original's."
+    )
+    async_factor: PositiveInt = Field(
+        default=2, description="Accepted, without effect: environments live on the device. Default: the original's."
+    )
+    num_workers: PositiveInt = Field(
+        default=1, description="Accepted, without effect: there are no worker processes. Default: as few as possible."
+    )
+    zero_copy: bool = Field(
+        default=True, description="Accepted, without effect: nothing is copied. Default: the original's."
+    )
+    require_contiguous_env_ids: bool = Field(
+        default=False, description="Must be False, the default, as in the original; accepted for its configurations."
+    )
+    cpu_offload: bool = Field(
+        default=False, description="Whether the rollout is kept in host memory. Default: on the device, the fast way."
+    )
+    scale_batches_by_world_size: bool = Field(
+        default=False,
+        description="Whether `batch_size` and `minibatch_size` are divided by the number of devices. Default: they "
+        "are for all devices together, so results do not depend on the number.",
+    )
+    compile: bool = Field(
+        default=False, description="Accepted, without effect: everything is compiled. Default: the original's."
+    )
+    compile_mode: Literal["default", "reduce-overhead", "max-autotune"] = Field(
+        default="reduce-overhead", description="Accepted, without effect. Default: the original's."
+    )
+    verbose: bool = Field(default=True, description="Whether progress is printed. Default: the original's.")
+    env: str | None = Field(
+        default=None,
+        description="Path of the world to train on, if no curriculum is given beside it. Default: none.",
+    )
+    curriculum: str | None = Field(
+        default="/env/mettagrid/curriculum/simple",
+        description="Path of the curriculum, or of a world; comes before `env`. Default: the original's, or none if "
+        "`env` is given.",
+    )
+    env_overrides: FrozenMapping[str, Any] = Field(
+        default=FrozenDict(), description="Values of the world that are changed, nested. Default: none."
+    )
+    grad_mean_variance_interval: Count = Field(
+        default=0, description="Epochs from one set of gradient statistics to the next. 0: never. Default: off."
+    )
+    target: str = Field(
+        default=TARGET, alias="_target_", description="Accepted for the original's configurations; only the default."
+    )
+    run_dir: str = Field(
+        default="./train_dir", description="Where the run's files go. Default: a directory beside the program."
+    )
+    recurrence: RecurrenceConfig = Field(
+        default_factory=RecurrenceConfig, description="What happens to the policy's memory."
+    )
+    advantage: AdvantageConfig = Field(
+        default_factory=AdvantageConfig, description="What the advantage knows about the end of a row or an episode."
+    )
+    value_write_back: bool = Field(
+        default=False,
+        description="Whether new values of sampled rows replace the old ones for later minibatches. Default: no, so "
+        "that targets stay fixed; the original did it.",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _let_env_stand_alone(cls, data: Any) -> Any:
+        # Otherwise the default curriculum would silently win over the world that was asked for.
+        if isinstance(data, dict) and data.get("env") is not None and "curriculum" not in data:
+            return {**data, "curriculum": None}
+        return data
+
+    @property
+    def curriculum_or_env(self) -> str:
+        """The path of what is trained on: the curriculum if there is one, else the world."""
+        path = self.curriculum or self.env
+        assert path is not None  # _check has seen to it.
+        return path
+
+    @property
+    def paths(self) -> RunPaths:
+        """The directories in use: those given, else directories in `run_dir`. They need not exist."""
+        return paths_in(
+            self.run_dir, self.checkpoint.checkpoint_dir, self.simulation.replay_dir, self.profiler.profile_dir
+        )
+
+    @field_validator("require_contiguous_env_ids", mode="after")
+    @classmethod
+    def _check_contiguous(cls, value: bool) -> bool:
+        if value:
+            raise custom("require_contiguous_env_ids is not supported")
+        return value
+
+    @field_validator("target", mode="after")
+    @classmethod
+    def _check_target(cls, value: str) -> str:
+        if value != TARGET:
+            raise custom(f"Unsupported trainer config: {value}")
+        return value
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.minibatch_size > self.batch_size:
+            raise custom("minibatch_size must be <= batch_size")
+        if self.batch_size % self.minibatch_size:
+            raise custom("batch_size must be divisible by minibatch_size")
+        if self.minibatch_size % self.bptt_horizon:
+            raise custom(f"minibatch_size {self.minibatch_size} must be divisible by bptt_horizon {self.bptt_horizon}")
+        if not self.curriculum and not self.env:
+            raise custom("curriculum or env must be set")
+        evaluate, checkpoint = self.simulation.evaluate_interval, self.checkpoint.checkpoint_interval
+        if 0 < evaluate < checkpoint:
+            raise custom(
+                f"evaluate_interval must be at least as large as checkpoint_interval ({evaluate} < {checkpoint})"
+            )
+        return self

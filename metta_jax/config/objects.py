@@ -47,14 +47,20 @@ class ConverterConfig(Config, frozen=True):
     )
 
     def never_ends(self, items: frozenset[str]) -> bool:
-        """Whether it would convert for ever within one step, given the names of the items that exist.
+        """Whether it could convert for ever within one step, given the names of the items that exist.
 
-        It takes no time, needs nothing, and never gets full: no item's amount exceeds 255.
+        It takes no time, every input comes back at least as fast as it goes, and nothing fills it: products that become
+        more stop at 255 each, and of those that stay it needs only what one conversion takes.
         """
-        inputs = [item for item, amount in self.input_resources.items() if amount > 0 and item in items]
-        outputs = [item for item, amount in self.output_resources.items() if amount > 0 and item in items]
-        always_room = self.max_output == -1 or self.max_output > _LARGEST_AMOUNT * len(outputs)
-        return self.conversion_ticks == 0 and self.cooldown == 0 and not inputs and always_room
+        if self.conversion_ticks or self.cooldown:
+            return False
+        inputs = {item: amount for item, amount in self.input_resources.items() if amount > 0 and item in items}
+        outputs = {item: amount for item, amount in self.output_resources.items() if amount > 0 and item in items}
+        if any(outputs.get(item, 0) < amount for item, amount in inputs.items()):
+            return False
+        growing = sum(amount > inputs.get(item, 0) for item, amount in outputs.items())
+        staying = sum(amount for item, amount in inputs.items() if outputs[item] == amount)
+        return self.max_output == -1 or self.max_output > _LARGEST_AMOUNT * growing + staying
 
     @model_validator(mode="before")
     @classmethod

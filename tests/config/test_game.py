@@ -248,6 +248,8 @@ class TestEndlessSource:
             {"output_resources": {"laser": 1}, "max_output": 1},
             {"max_output": 256},
             {"output_resources": {"ore": 1, "heart": 0}, "max_output": 256},
+            {"input_resources": {"ore": 1}},
+            {"input_resources": {"ore": 1}, "max_output": 2},
         ],
     )
     def test_is_refused(self, make_game: Any, changes: dict[str, Any]) -> None:
@@ -259,7 +261,8 @@ class TestEndlessSource:
         [
             {"conversion_ticks": 1},
             {"cooldown": 1},
-            {"input_resources": {"ore": 1}},
+            {"input_resources": {"heart": 1}},
+            {"input_resources": {"ore": 2}},
             {"max_output": 255},
             {"output_resources": {"ore": 1, "heart": 1}, "max_output": 256},
             {"output_resources": {}, "max_output": 0},

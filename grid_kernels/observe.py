@@ -17,7 +17,7 @@ import numpy as np
 from grid_kernels.gather import take
 
 POINTER_BITS = 20  # of an object's entry: where its row begins in the token table; the count stands above them
-MAX_LANES = 1536  # so many windows at a time: their arrays then stay in a second-level cache of 1 MiB
+MAX_LANES = 768  # so many windows at a time: their arrays then stay in a second-level cache of 1 MiB
 
 
 def object_entry(row_start: jax.Array, count: jax.Array) -> jax.Array:

@@ -13,7 +13,7 @@ from grid_kernels.combat import attack, find_targets
 from grid_kernels.gather import pick, put
 from grid_kernels.inventory import Purse, amounts, settle, settle_both_ways
 from grid_kernels.turns import one_by_one
-from metta_jax.mettagrid.stats import agent_stats, record, record_items
+from metta_jax.mettagrid.stats import Event, agent_stats, by_item, record
 from metta_jax.mettagrid.turn import (
     FAILED,
     SUCCEEDED,
@@ -146,18 +146,21 @@ def _record(layout: Layout, stats: Stats | None, result, agent, victim, own, oth
     if stats is None:
         return None
     at = agent_stats(layout)
-    one = jnp.ones(agent.shape, jnp.float32)
+    one = jnp.ones_like(agent)
     friendly = result.hits & (own == other)
-    stats = record(stats, agent, at.blocked_by + other, one, result.blocked, step)
-    stats = record(stats, agent, jnp.full_like(agent, at.friendly), one, friendly, step)
-    stats = record(stats, agent, at.hit + other, one, result.hits & ~friendly, step)
-    stats = record(stats, victim, at.hit_by + own, one, result.hits & ~friendly, step)
-    stats = record(stats, agent, jnp.full_like(agent, at.wasted), one, result.wasted, step)
     stolen = result.stolen[:, None]
-    lost = result.paid[:, None] + stolen
-    stats = record_items(stats, agent[:, None], at.gained, stolen, stolen > 0, step)
-    stats = record_items(stats, victim[:, None], at.lost, lost, lost > 0, step)
-    items = jnp.arange(layout.num_items, dtype=jnp.int32)[None, None]
-    index = at.stolen + items * layout.num_groups + other[:, None, None]
-    owner = jnp.broadcast_to(agent[:, None, None], stolen.shape)
-    return record(stats, owner, index, stolen.astype(jnp.float32), stolen > 0, step)
+    single = [
+        (agent, at.blocked_by + other, result.blocked),
+        (agent, one * at.friendly, friendly),
+        (agent, at.hit + other, result.hits & ~friendly),
+        (victim, at.hit_by + own, result.hits & ~friendly),
+        (agent, one * at.wasted, result.wasted),
+    ]
+    return record(
+        stats,
+        step,
+        *(Event(*(x[:, None] for x in (owner, index, one, where))) for owner, index, where in single),
+        by_item(agent[:, None], at.gained, stolen),
+        by_item(victim[:, None], at.lost, result.paid[:, None] + stolen),
+        by_item(agent[:, None], at.stolen + other[:, None], stolen, layout.num_groups),
+    )

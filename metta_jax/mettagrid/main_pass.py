@@ -16,7 +16,7 @@ from grid_kernels.geometry import relative
 from grid_kernels.inventory import Purse, amounts, settle
 from grid_kernels.movement import MOVE, STAY, SWAP, move_and_swap
 from grid_kernels.turns import one_by_one
-from metta_jax.mettagrid.stats import agent_stats, record, record_items
+from metta_jax.mettagrid.stats import Event, agent_stats, by_item, record
 from metta_jax.mettagrid.turn import FAILED, FROZEN, SUCCEEDED, Body, Intent, all_agents, begin, finish, weights_of
 from metta_jax.mettagrid.types import EnvParams, EnvState, Layout, Stats
 
@@ -113,8 +113,8 @@ def _move(
             kinds = pick(params.maps.block_kind[None], state.map_index)
             name = jnp.where(result.swapped >= layout.block_code, pick(kinds, block), agent_name)
         at = agent_stats(layout).swap
-        one = jnp.ones(name.shape, jnp.float32)
-        stats = record(stats, all_agents(name.shape), at + name, one, result.swapped > 0, state.step)
+        swap_event = Event(all_agents(name.shape), at + name, jnp.ones_like(name), result.swapped > 0)
+        stats = record(stats, state.step, swap_event)
     return state.replace(grid=result.grid, cell=result.cell, agent_stats=stats), result.success
 
 
@@ -216,17 +216,16 @@ def _record_exchange(
 ) -> tuple[Stats | None, Stats | None]:
     at = agent_stats(layout)
     owner, took, gave = agent[:, None], took[:, None], gave[:, None]
-    stats = trade.agent_stats
-    for family, amount in ((at.gained, took), (at.get, took), (at.lost, gave), (at.put, gave)):
-        stats = record_items(stats, owner, family, amount, amount > 0, step)
-    others = trade.converter_stats
-    events = jnp.stack(counts, axis=-1)
-    first = jnp.arange(len(counts), dtype=jnp.int32)[None]
-    facing = jnp.broadcast_to(converter[:, None], events.shape)
-    index = jnp.broadcast_to(first, events.shape)
-    others = record(others, facing, index, events.astype(jnp.float32), events > 0, step, events)
-    added = len(counts)
-    others = record_items(others, converter[:, None], added, gave, gave > 0, step)
-    others = record_items(others, converter[:, None], added + layout.num_items, took, took > 0, step)
+    families = ((at.gained, took), (at.get, took), (at.lost, gave), (at.put, gave))
+    stats = record(trade.agent_stats, step, *(by_item(owner, first, amount) for first, amount in families))
+    facing = converter[:, None]
+    happened = jnp.stack(counts, axis=-1)
+    event = jnp.arange(len(counts), dtype=jnp.int32)[None]
+    others = record(
+        trade.converter_stats,
+        step,
+        Event(facing, event, happened, happened > 0, happened),
+        by_item(facing, len(counts), gave),
+        by_item(facing, len(counts) + layout.num_items, took),
+    )
     return stats, others
-

@@ -5,6 +5,7 @@ first and last, and its first value, which is the smallest.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -98,40 +99,47 @@ def no_stats(shape: tuple[int, ...], level: StatsLevel) -> Stats | None:
     return Stats(jnp.zeros(shape, jnp.float32), meta)
 
 
-def record(
-    stats: Stats | None,
-    owner: jax.Array,
-    index: jax.Array,
-    amount: jax.Array,
-    where: jax.Array,
-    step: jax.Array,
-    count: jax.Array | None = None,
-) -> Stats | None:
-    """Adds events to statistics `[B, owners, K]`.
+class Event(NamedTuple):
+    """Something that happened to each lane, `[B, ...]`; the parts may be broadcast against each other."""
 
-    Args:
-      stats: None records nothing.
-      owner, index: `[B, ...]` int32, whose statistic and which; an event that happens has a pair of its own.
-      amount: `[B, ...]` float32.
-      where: `[B, ...]` bool, whether the event happened.
-      step: `[B]` int32.
-      count: `[B, ...]` int32, how many equal updates the amount is made of; one if None.
+    owner: jax.Array  # int32: whose statistic
+    index: jax.Array  # int32: which one
+    amount: jax.Array  # int32: by how much it grows
+    where: jax.Array  # bool: whether it happened
+    count: jax.Array | None = None  # int32: of how many equal updates the amount is made; one if None
+
+
+def by_item(owner: jax.Array, first: int | jax.Array, amount: jax.Array, spacing: int = 1) -> Event:
+    """An event for every item with `amount` `[B, n, I]` > 0. Statistics of items begin at `first`, `spacing` apart.
+
+    `owner` and, if it is an array, `first` are `[B, n]`.
+    """
+    items = jnp.arange(amount.shape[2], dtype=jnp.int32)[None, None] * spacing
+    first = jnp.broadcast_to(jnp.asarray(first, jnp.int32), owner.shape)
+    return Event(owner[..., None], first[..., None] + items, amount, amount > 0)
+
+
+def record(stats: Stats | None, step: jax.Array, *events: Event) -> Stats | None:
+    """Adds events to statistics `[B, owners, K]`; all that happen concern different statistics.
+
+    `step` is `[B]` int32. None records nothing.
     """
     if stats is None:
         return None
     batch, owners, size = stats.value.shape
-    env = jnp.arange(batch, dtype=jnp.int32).reshape((-1,) + (1,) * (index.ndim - 1))
+    env = jnp.arange(batch, dtype=jnp.int32)[:, None]
+    owner, index, amount, where, count = (jnp.concatenate(parts, axis=1) for parts in zip(*map(_flat, events)))
     flat = jnp.where(where, (env * owners + owner) * size + index, batch * owners * size)
 
     def at(x: jax.Array):
         return x.reshape(-1).at[flat]
 
+    amount = amount.astype(jnp.float32)
     value = at(stats.value).add(amount, mode="drop").reshape(stats.value.shape)
     if stats.meta is None:
         return Stats(value, None)
     meta = stats.meta
-    count = jnp.ones_like(flat) if count is None else count
-    step = jnp.broadcast_to(step.reshape(env.shape), flat.shape)
+    step = jnp.broadcast_to(step[:, None], flat.shape)
     is_first = at(meta.updates).get(mode="fill", fill_value=1) == 0
     single = amount / jnp.maximum(count, 1).astype(jnp.float32)
     meta = StatMeta(
@@ -143,16 +151,11 @@ def record(
     return Stats(value, meta)
 
 
-def record_items(
-    stats: Stats | None, owner: jax.Array, first: int, amount: jax.Array, where: jax.Array, step: jax.Array
-) -> Stats | None:
-    """`record` for a family by item: `amount`, `where` `[B, n, I]` (int32, bool), `owner` `[B, n]`."""
-    if stats is None:
-        return None
-    items = first + jnp.arange(amount.shape[2], dtype=jnp.int32)
-    index = jnp.broadcast_to(items[None, None], amount.shape)
-    owners = jnp.broadcast_to(owner[..., None], amount.shape)
-    return record(stats, owners, index, amount.astype(jnp.float32), where, step)
+def _flat(event: Event) -> tuple[jax.Array, ...]:
+    """The parts of an event as `[B, n]` each."""
+    count = jnp.ones_like(event.owner) if event.count is None else event.count
+    shape = jnp.broadcast_shapes(*(x.shape for x in (*event[:4], count)))
+    return tuple(jnp.broadcast_to(x, shape).reshape(shape[0], -1) for x in (*event[:4], count))
 
 
 def record_counts(stats: Stats | None, counts: jax.Array, step: jax.Array) -> Stats | None:

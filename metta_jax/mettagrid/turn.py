@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from grid_kernels.gather import pick, put
 from grid_kernels.inventory import Purse, Weights, amounts, can_afford, entries, settle
-from metta_jax.mettagrid.stats import agent_stats, record, record_items
+from metta_jax.mettagrid.stats import Event, agent_stats, by_item, record
 from metta_jax.mettagrid.types import Layout, Rules, Stats
 
 # What became of an agent's action.
@@ -103,7 +103,7 @@ def finish(
     inventory = jnp.where(touched, entries(left), held)
     purse = settle(body.purse, weights_of(rules, group), -lost, amounts(inventory), touched, layout.reward_rule)
     at = agent_stats(layout)
-    stats = record_items(stats, owner, at.lost, lost, lost > 0, step)
+    stats = record(stats, step, by_item(owner, at.lost, lost))
     return body._replace(inventory=inventory.astype(body.inventory.dtype), purse=purse), stats
 
 
@@ -118,11 +118,9 @@ def record_outcomes(
         index = jnp.where(outcome == code, place, index)
     passes = 2 if layout.action("attack") >= 0 else 1
     count = jnp.where(outcome == INVALID_TYPE, passes, 1)
-    owner = all_agents(outcome.shape)
-    happened = outcome != NOTHING
-    stats = record(stats, owner, index, count.astype(jnp.float32), happened, step, count)
-    penalty = jnp.full_like(outcome, at.penalty)
-    return record(stats, owner, penalty, jnp.ones_like(penalty, jnp.float32), outcome == FAILED, step)
+    owner, one = all_agents(outcome.shape), jnp.ones_like(outcome)
+    penalty = Event(owner, one * at.penalty, one, outcome == FAILED)
+    return record(stats, step, Event(owner, index, count, outcome != NOTHING, count), penalty)
 
 
 def lane_of(tree, agent: jax.Array):

@@ -5,6 +5,7 @@ that is returned is then the first of the new episode, and `final_observation` t
 done, this costs nothing: the reset is one `lax.cond` for the whole batch.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import flax.struct
@@ -13,7 +14,9 @@ import jax.numpy as jnp
 
 from metta_jax.mettagrid import step
 from metta_jax.mettagrid.environment import MettaGrid, check_array, drawn_keys, shared_rules
-from metta_jax.mettagrid.types import EnvParams, EnvState, Stats
+from metta_jax.mettagrid.types import EnvParams, EnvState, Rules, Stats, TimeStep
+
+MAX_AGENTS = 1536  # of one chunk of environments, see `VectorEnv._in_chunks`
 
 
 class EpisodeInfo(flax.struct.PyTreeNode):
@@ -29,7 +32,6 @@ class VectorState(flax.struct.PyTreeNode):
     """The state of N environments."""
 
     env: EnvState  # [N, ...]
-    key: jax.Array  # typed key, for episodes to come
     max_steps: jax.Array  # [N] int32: the step limit of the running episode
 
 
@@ -68,19 +70,26 @@ class VectorEnv:
     def reset(self, params: EnvParams, key: jax.Array) -> tuple[VectorState, VectorTimeStep]:
         """Starts the first episodes. Pure.
 
+        Environment i starts as `MettaGrid.reset` with key i of `jax.random.split(key, N + 1)`; the last key draws the
+        limits of staggered episodes.
+
         Args:
           params: of the game; the leaves of `params.rules` may have a leading axis N.
           key: typed key.
         """
-        params = self._batched(params)
-        key, limit_key, reset_key = jax.random.split(key, 3)
+        keys = jax.random.split(key, self.num_envs + 1)
+        params = _batched(params)
         max_steps = jnp.broadcast_to(params.rules.max_steps, (self.num_envs,))
         if self.staggered:
-            drawn = jax.random.randint(limit_key, (self.num_envs,), 1, jnp.maximum(max_steps, 1) + 1, jnp.int32)
+            drawn = jax.random.randint(keys[-1], (self.num_envs,), 1, jnp.maximum(max_steps, 1) + 1, jnp.int32)
             max_steps = jnp.where(max_steps > 0, drawn, 0)
-        env, timestep = self._fresh(params, reset_key)
+
+        def start(rules: Rules, keys: jax.Array) -> tuple[EnvState, TimeStep]:
+            return self._start(params.replace(rules=rules), keys)
+
+        env, timestep = self._in_chunks(start, params.rules, keys[:-1])
         none = jnp.zeros((self.num_envs,), bool)
-        return VectorState(env, key, max_steps), VectorTimeStep(
+        return VectorState(env, max_steps), VectorTimeStep(
             **vars(timestep), final_observation=timestep.observation, episode=_episode(env, none)
         )
 
@@ -95,39 +104,75 @@ class VectorEnv:
           ValueError: if the shape or the dtype of `actions` is wrong.
         """
         check_array("actions", actions, (self.num_envs, self.env.num_agents, 2))
-        params = self._batched(params)
+        params = _batched(params)
+
+        def play(rules: Rules, state: VectorState, actions: jax.Array) -> tuple[VectorState, VectorTimeStep]:
+            return self._play(params.replace(rules=rules), state, actions)
+
+        return self._in_chunks(play, params.rules, state, jnp.asarray(actions))
+
+    def _play(self, params: EnvParams, state: VectorState, actions: jax.Array) -> tuple[VectorState, VectorTimeStep]:
         episode_params = params.replace(rules=params.rules.replace(max_steps=state.max_steps))
         keys = drawn_keys(state.env, self.env.num_agents)
-        env, timestep = step.step(self.env.layout, episode_params, state.env, jnp.asarray(actions), keys)
+        env, timestep = step.step(self.env.layout, episode_params, state.env, actions, keys)
         done = timestep.terminated[:, 0] | timestep.truncated[:, 0]
-        episode = _episode(env, done)
-        final_observation = timestep.observation
 
         def next_episodes(state: VectorState, observation: jax.Array) -> tuple[VectorState, jax.Array]:
-            key, reset_key = jax.random.split(state.key)
-            fresh, first = self._fresh(params, reset_key)
+            # Orders of agents use the steps from 1 on, so step 0 of an episode's key is free to seed the next one.
+            keys = jax.vmap(lambda key: jax.random.fold_in(key, 0))(state.env.key)
+            fresh, first = self._start(params, keys)
             choose = _chooser(done)
             limit = jnp.broadcast_to(params.rules.max_steps, done.shape)
-            new = VectorState(jax.tree.map(choose, fresh, state.env), key, choose(limit, state.max_steps))
+            new = VectorState(jax.tree.map(choose, fresh, state.env), choose(limit, state.max_steps))
             return new, choose(first.observation, observation)
 
-        new = VectorState(env, state.key, state.max_steps)
+        new = VectorState(env, state.max_steps)
         state, observation = jax.lax.cond(
             jnp.any(done), next_episodes, lambda *same: same, new, timestep.observation
         )
-        fields = vars(timestep) | {"observation": observation}
-        return state, VectorTimeStep(**fields, final_observation=final_observation, episode=episode)
+        final_observation = timestep.observation
+        timestep = timestep.replace(observation=observation)
+        return state, VectorTimeStep(
+            **vars(timestep), final_observation=final_observation, episode=_episode(env, done)
+        )
 
-    def _fresh(self, params: EnvParams, key: jax.Array) -> tuple[EnvState, Any]:
-        """New episodes on maps drawn from the pool, for all environments."""
-        map_key, key = jax.random.split(key)
+    def _start(self, params: EnvParams, keys: jax.Array) -> tuple[EnvState, TimeStep]:
+        """A new episode for each key, on a map drawn from the pool."""
+        keys = jax.vmap(jax.random.split)(keys)
         rules = params.rules
-        first, count = (jnp.broadcast_to(x, (self.num_envs,)) for x in (rules.first_map, rules.num_maps))
-        map_index = first + jax.random.randint(map_key, (self.num_envs,), 0, count, jnp.int32)
-        return step.reset(self.env.layout, params, jax.random.split(key, self.num_envs), map_index)
+        first, count = (jnp.broadcast_to(x, keys.shape[:1]) for x in (rules.first_map, rules.num_maps))
+        drawn = jax.vmap(lambda key, count: jax.random.randint(key, (), 0, count, jnp.int32))(keys[:, 0], count)
+        return step.reset(self.env.layout, params, keys[:, 1], first + drawn)
 
-    def _batched(self, params: EnvParams) -> EnvParams:
-        return params if params.rules.max_steps.ndim else shared_rules(params)
+    def _in_chunks(self, fn: Callable[..., Any], rules: Rules, *batch: Any) -> Any:
+        """`fn(rules, *batch)` for all environments, so many at a time that their arrays stay in the cache.
+
+        Without it the cost of a step grows with the number of environments (threefold from 64 to 4,096 with 24 agents).
+        Resets become cheaper too: only chunks in which an episode ends make new ones.
+        """
+        num_chunks = self.num_envs // _chunk_size(self.num_envs, self.env.num_agents)
+        if num_chunks == 1:
+            return fn(rules, *batch)
+        shared = rules.max_steps.shape[0] == 1
+        split = jax.tree.map(
+            lambda x: x.reshape(num_chunks, x.shape[0] // num_chunks, *x.shape[1:]), batch if shared else (rules, *batch)
+        )
+        out = jax.lax.map(lambda chunk: fn(rules, *chunk) if shared else fn(*chunk), split)
+        return jax.tree.map(lambda x: x.reshape(self.num_envs, *x.shape[2:]), out)
+
+
+def _chunk_size(num_envs: int, num_agents: int) -> int:
+    """Environments in a chunk: the largest divisor of `num_envs` that makes at most MAX_AGENTS agents.
+
+    All of them if only much smaller chunks divide the number.
+    """
+    most = max(MAX_AGENTS // num_agents, 1)
+    size = next(size for size in range(min(most, num_envs), 0, -1) if num_envs % size == 0)
+    return size if 4 * size >= min(most, num_envs) else num_envs
+
+
+def _batched(params: EnvParams) -> EnvParams:
+    return params if params.rules.max_steps.ndim else shared_rules(params)
 
 
 def _episode(env: EnvState, done: jax.Array) -> EpisodeInfo:

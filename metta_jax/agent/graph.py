@@ -1,0 +1,104 @@
+"""From a network definition to components in running order, with all shapes known."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from metta_jax.agent.components import COMPONENTS, Component, Facts
+from metta_jax.agent.components.base import Shape
+from metta_jax.agent.definition import ComponentDefinition, NetworkDefinition
+
+ROOTS = ("_value_", "_action_")
+
+
+@dataclasses.dataclass(frozen=True)
+class Node:
+    """A component that will run: its definition and its place in the graph."""
+
+    definition: ComponentDefinition
+    facts: Facts
+    source_shapes: tuple[Shape, ...]
+    shape: Shape
+
+    @property
+    def name(self) -> str:
+        return self.definition.name
+
+    def component(self, **linen: Any) -> Component:
+        """The linen module of this node; `linen` takes `dtype`, `name` and `parent`."""
+        return _component(self.definition, self.facts, self.source_shapes, **linen)
+
+
+@dataclasses.dataclass(frozen=True)
+class Graph:
+    """Nodes in an order in which every source comes before its users."""
+
+    nodes: tuple[Node, ...]
+
+    def node(self, name: str) -> Node:
+        return next(node for node in self.nodes if node.name == name)
+
+
+def build_graph(definition: NetworkDefinition, facts: Facts) -> Graph:
+    """Orders the components backward from `_value_` and `_action_` and computes their shapes.
+
+    Raises ValueError for cycles, components that nothing reaches, options or shapes that do not fit.
+    """
+    definitions = {component.name: component for component in definition.components}
+    nodes: dict[str, Node] = {}
+    for root in ROOTS:
+        _visit(root, (), definitions, facts, nodes)
+    for name in definitions:
+        if name not in nodes:
+            raise ValueError(
+                f"Component {name} in MettaAgent was never setup. It might not be accessible by other components."
+            )
+    graph = Graph(tuple(nodes.values()))
+    _check_roles(graph, facts)
+    return graph
+
+
+def _visit(
+    name: str,
+    path: tuple[str, ...],
+    definitions: dict[str, ComponentDefinition],
+    facts: Facts,
+    nodes: dict[str, Node],
+) -> None:
+    if name in path:
+        raise ValueError(f"components: the sources form a cycle: {' <- '.join((*path[path.index(name) :], name))}")
+    if name in nodes:
+        return
+    definition = definitions[name]
+    for source in definition.sources:
+        _visit(source.name, (*path, name), definitions, facts, nodes)
+    source_shapes = tuple(nodes[source.name].shape for source in definition.sources)
+    component = _component(definition, facts, source_shapes, parent=None)
+    component.check()
+    nodes[name] = Node(definition, facts, source_shapes, component.shape())
+
+
+def _component(
+    definition: ComponentDefinition, facts: Facts, source_shapes: tuple[Shape, ...], **linen: Any
+) -> Component:
+    kind = COMPONENTS[definition.kind]
+    options = dict(definition.options)
+    if kind.takes_slices:
+        options["slices"] = tuple((source.dim, source.slice) for source in definition.sources)
+    return kind(component_name=definition.name, facts=facts, source_shapes=source_shapes, **options, **linen)
+
+
+def _check_roles(graph: Graph, facts: Facts) -> None:
+    recurrent = [node.name for node in graph.nodes if node.definition.kind == "LSTM"]
+    if recurrent != ["_core_"]:
+        raise ValueError(f"components: exactly '_core_' must be an LSTM, but LSTMs are {recurrent}")
+    if graph.node("_action_embeds_").definition.kind != "ActionEmbedding":
+        raise ValueError("components._action_embeds_: must be an ActionEmbedding")
+    if graph.node("_value_").shape != (1,):
+        raise ValueError(f"components._value_: must have the output shape (1,), not {graph.node('_value_').shape}")
+    if graph.node("_action_").shape != (facts.num_actions,):
+        raise ValueError(
+            f"components._action_: must have one output for each of the {facts.num_actions} flat actions, "
+            f"not the shape {graph.node('_action_').shape}"
+        )

@@ -1,0 +1,123 @@
+"""One LSTM layer over time, as an array function with its own backward pass.
+
+T steps, B sequences, H hidden units.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from metta_jax.agent.arrays import matmul
+
+State = tuple[jax.Array, jax.Array]
+
+
+def lstm_layer(
+    x: jax.Array,
+    h: jax.Array,
+    c: jax.Array,
+    keep: jax.Array,
+    kernel_input: jax.Array,
+    kernel_hidden: jax.Array,
+    bias: jax.Array,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Runs T steps.
+
+    x [T, B, in] and the kernels [in, 4H], [H, 4H] have the compute dtype; h, c float32 [B, H]; keep bool [T, B] is false
+    where the state is zeroed before the step; bias float32 [4H], gates in the order input, forget, cell, output.
+    Returns (outputs float32 [T, B, H], h, c).
+    """
+    # The part of the gates that does not depend on the state is one product for all steps.
+    projected = matmul(x, kernel_input).astype(jnp.float32) + bias[None, None, :]
+    if x.shape[0] == 1:
+        h, c, _ = _step(projected[0], h, c, keep[0], kernel_hidden)
+        return h[None], h, c
+    return _unroll(projected, h, c, keep, kernel_hidden)
+
+
+@jax.custom_vjp
+def _unroll(
+    projected: jax.Array, h: jax.Array, c: jax.Array, keep: jax.Array, kernel_hidden: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    def body(state: State, inputs: tuple[jax.Array, jax.Array]) -> tuple[State, jax.Array]:
+        h, c, _ = _step(inputs[0], *state, inputs[1], kernel_hidden)
+        return (h, c), h
+
+    (h, c), outputs = jax.lax.scan(body, (h, c), (projected, keep))
+    return outputs, h, c
+
+
+def _unroll_forward(
+    projected: jax.Array, h: jax.Array, c: jax.Array, keep: jax.Array, kernel_hidden: jax.Array
+) -> tuple[tuple[jax.Array, jax.Array, jax.Array], tuple[jax.Array, ...]]:
+    def body(state: State, inputs: tuple[jax.Array, jax.Array]) -> tuple[State, tuple[jax.Array, ...]]:
+        h, c, gates = _step(inputs[0], *state, inputs[1], kernel_hidden)
+        return (h, c), (h, c, gates)
+
+    (last_h, last_c), (all_h, all_c, all_gates) = jax.lax.scan(body, (h, c), (projected, keep))
+    return (all_h, last_h, last_c), (h, c, keep, kernel_hidden, all_h, all_c, all_gates)
+
+
+def _unroll_backward(
+    saved: tuple[jax.Array, ...], gradients: tuple[jax.Array, jax.Array, jax.Array]
+) -> tuple[jax.Array | None, ...]:
+    """The loop carries the gradients of the state only; the kernel's gradient is one product over all steps.
+
+    Autodiff of the scan would add a [H, 4H] product to an accumulator in every step.
+    """
+    h, c, keep, kernel_hidden, all_h, all_c, all_gates = saved
+    d_outputs, d_h, d_c = gradients
+    kept = keep[:, :, None]
+    h_before = jnp.where(kept, jnp.concatenate([h[None], all_h[:-1]]), 0.0)
+    c_before = jnp.where(kept, jnp.concatenate([c[None], all_c[:-1]]), 0.0)
+    transposed = kernel_hidden.T
+
+    def body(state: State, inputs: tuple[jax.Array, ...]) -> tuple[State, jax.Array]:
+        d_h, d_c = state
+        d_output, gates, c, c_before, keep = inputs
+        in_gate, forget_gate, cell, out_gate = jnp.split(gates, 4, axis=-1)
+        d_h = d_h + d_output
+        tanh_c = jnp.tanh(c)
+        d_c = d_c + d_h * out_gate * (1.0 - tanh_c * tanh_c)
+        d_gates = jnp.concatenate(
+            [
+                d_c * cell * in_gate * (1.0 - in_gate),
+                d_c * c_before * forget_gate * (1.0 - forget_gate),
+                d_c * in_gate * (1.0 - cell * cell),
+                d_h * tanh_c * out_gate * (1.0 - out_gate),
+            ],
+            axis=-1,
+        )
+        d_h = (d_gates.astype(transposed.dtype) @ transposed).astype(jnp.float32)
+        d_h = jnp.where(keep[:, None], d_h, 0.0)
+        d_c = jnp.where(keep[:, None], d_c * forget_gate, 0.0)
+        return (d_h, d_c), d_gates
+
+    inputs = (d_outputs, all_gates, all_c, c_before, keep)
+    (d_h, d_c), d_projected = jax.lax.scan(body, (d_h, d_c), inputs, reverse=True)
+    size = h.shape[-1]
+    d_kernel = jax.lax.dot_general(
+        h_before.reshape(-1, size).astype(kernel_hidden.dtype),
+        d_projected.reshape(-1, 4 * size).astype(kernel_hidden.dtype),
+        (((0,), (0,)), ((), ())),
+    )
+    return d_projected, d_h, d_c, None, d_kernel
+
+
+_unroll.defvjp(_unroll_forward, _unroll_backward)
+
+
+def _step(
+    projected: jax.Array, h: jax.Array, c: jax.Array, keep: jax.Array, kernel_hidden: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """One step: (h, c, gates after their nonlinearities [B, 4H])."""
+    h = jnp.where(keep[:, None], h, 0.0)
+    c = jnp.where(keep[:, None], c, 0.0)
+    gates = projected + (h.astype(kernel_hidden.dtype) @ kernel_hidden).astype(jnp.float32)
+    in_gate, forget_gate, cell, out_gate = jnp.split(gates, 4, axis=-1)
+    in_gate, forget_gate = jax.nn.sigmoid(in_gate), jax.nn.sigmoid(forget_gate)
+    cell, out_gate = jnp.tanh(cell), jax.nn.sigmoid(out_gate)
+    c = forget_gate * c + in_gate * cell
+    h = out_gate * jnp.tanh(c)
+    return h, c, jnp.concatenate([in_gate, forget_gate, cell, out_gate], axis=-1)

@@ -1,0 +1,66 @@
+"""`python -m metta_jax <command>`."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from collections.abc import Sequence
+from importlib import metadata
+
+import jax
+import numpy as np
+
+from metta_jax import __version__, worlds
+from metta_jax.mapgen import build_maps, to_text
+
+_PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pydantic")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command and returns the exit code; mistakes of the user are one line on standard error."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        options.run(options)
+    except ValueError as error:
+        parser.exit(2, f"metta-jax: {error}\n")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="metta-jax", description="MettaGrid and its training API in JAX.")
+    parser.add_argument("--version", action="version", version=f"metta-jax {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True)
+
+    info = commands.add_parser("info", help="versions and devices, for a bug report")
+    info.set_defaults(run=_info)
+
+    show = commands.add_parser("worlds", help="list the named worlds, or draw a map of one")
+    show.add_argument("name", nargs="?", help="a world; without it all are listed")
+    show.add_argument("--seed", type=int, default=0, help="of the map (default: %(default)s)")
+    show.set_defaults(run=_worlds)
+    return parser
+
+
+def _info(options: argparse.Namespace) -> None:
+    del options
+    rows = [("metta-jax", __version__), ("python", platform.python_version()), ("platform", platform.platform())]
+    rows += [(name, metadata.version(name)) for name in _PACKAGES]
+    rows += [("device", f"{device.platform}:{device.id} {device.device_kind}") for device in jax.devices()]
+    for name, value in rows:
+        print(f"{name:18}{value}")
+
+
+def _worlds(options: argparse.Namespace) -> None:
+    if options.name is not None:
+        grid = build_maps(worlds.get(options.name).map_builder, seed=options.seed, num_maps=1)[0].grid
+        print(to_text(grid))
+        return
+    print(f"{'world':28}{'agents':>7}{'map':>9}{'items':>7}{'actions':>9}{'steps':>7}")
+    for name in worlds.list():
+        world = worlds.get(name)
+        grid = world.map_builder.build(np.random.default_rng(options.seed)).grid
+        size = f"{grid.shape[1]}x{grid.shape[0]}"
+        game = world.game
+        items, actions = len(game.inventory_item_names), len(game.enabled_actions())
+        print(f"{name:28}{game.num_agents:7}{size:>9}{items:7}{actions:9}{game.max_steps:7}")

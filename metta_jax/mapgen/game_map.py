@@ -1,0 +1,103 @@
+"""What a map generator makes: a grid of object names, and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+EMPTY = "empty"
+WALL = "wall"
+AGENT_PREFIX = "agent."
+
+# Python strings in an object array: a fixed-width string dtype would cut long names silently.
+Grid: TypeAlias = NDArray[np.object_]
+"""Object names, [height, width]."""
+
+Agents: TypeAlias = int | Mapping[str, int]
+"""A number of agents of group `agent`, or numbers by group name."""
+
+
+@dataclass(frozen=True)
+class GameMap:
+    """A map: `grid` str [height, width] of object names, `labels` for statistics."""
+
+    grid: Grid
+    labels: tuple[str, ...] = ()
+
+    def to_lists(self) -> list[list[str]]:
+        """The rows as plain lists."""
+        return self.grid.tolist()
+
+
+@runtime_checkable
+class MapBuilder(Protocol):
+    """A frozen description of maps; `build` draws one."""
+
+    def build(self, rng: np.random.Generator) -> GameMap:
+        """Draws a map. The same state of `rng` gives the same map."""
+        ...
+
+
+def build_maps(builder: MapBuilder, *, seed: int, num_maps: int) -> list[GameMap]:
+    """Draws a pool of maps; map i depends on `seed` and i only, not on `num_maps`.
+
+    Raises:
+      ValueError: a negative seed, or fewer than one map.
+    """
+    if seed < 0:
+        raise ValueError(f"seed: {seed} is negative")
+    if num_maps < 1:
+        raise ValueError(f"num_maps: {num_maps} is not at least 1")
+    return [builder.build(np.random.default_rng([seed, index])) for index in range(num_maps)]
+
+
+def empty_grid(height: int, width: int, fill: str = EMPTY) -> Grid:
+    """A grid of one name everywhere."""
+    grid = np.empty((height, width), dtype=np.object_)
+    grid[:] = fill
+    return grid
+
+
+def as_grid(rows: Grid | Sequence[Sequence[str]]) -> Grid:
+    """Rows of names as a grid."""
+    grid = np.empty((len(rows), len(rows[0])), dtype=np.object_)
+    grid[:] = rows
+    return grid
+
+
+def with_border(grid: Grid, width: int, name: str = WALL) -> Grid:
+    """The grid with `width` cells of `name` around it: height and width grow by twice `width`."""
+    height, inner_width = grid.shape
+    framed = empty_grid(height + 2 * width, inner_width + 2 * width, name)
+    framed[width : width + height, width : width + inner_width] = grid
+    return framed
+
+
+def agent_names(agents: Agents) -> list[str]:
+    """One object name per agent: `agent.agent` for a plain number, else `agent.<group>`."""
+    groups: Mapping[str, int] = {"agent": agents} if isinstance(agents, int) else agents
+    return [f"{AGENT_PREFIX}{group}" for group, count in groups.items() for _ in range(count)]
+
+
+def size_label(num_cells: int) -> str:
+    """`small`, `medium` or `large`, by the number of cells inside the outer border."""
+    return "small" if num_cells < 4000 else "medium" if num_cells < 6000 else "large"
+
+
+def check_counts(where: str, counts: Mapping[str, int] | Agents) -> None:
+    """Raises a ValueError that names the first negative count."""
+    items: Mapping[str, Any] = counts if isinstance(counts, Mapping) else {"": counts}
+    for name, count in items.items():
+        if count < 0:
+            raise ValueError(f"{where}{'.' if name else ''}{name}: {count} is negative")
+
+
+def check_size(width: int, height: int, border_width: int = 0) -> None:
+    """Raises a ValueError that names the first side that cannot be."""
+    for name, value, least in (("width", width, 1), ("height", height, 1), ("border_width", border_width, 0)):
+        if value < least:
+            raise ValueError(f"{name}: {value} is not at least {least}")

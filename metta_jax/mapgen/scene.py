@@ -1,0 +1,143 @@
+"""Scenes: parts of a map that draw themselves into an area and hand smaller areas on to their children."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from metta_jax.mapgen.game_map import Grid
+
+
+@dataclass(frozen=True, eq=False)
+class Area:
+    """A rectangle of the map.
+
+    Attributes:
+      grid: str [height, width], a view: drawing here draws on the map.
+      x, y: column and row of the first cell on the whole map.
+      tags: what the scene that made the area calls it.
+    """
+
+    grid: Grid
+    x: int = 0
+    y: int = 0
+    tags: tuple[str, ...] = ()
+
+    @property
+    def width(self) -> int:
+        return self.grid.shape[1]
+
+    @property
+    def height(self) -> int:
+        return self.grid.shape[0]
+
+    def part(self, x: int, y: int, width: int, height: int, tags: Sequence[str] = ()) -> Area:
+        """The rectangle at column `x`, row `y` of this area.
+
+        Raises:
+          ValueError: it reaches outside.
+        """
+        if min(x, y) < 0 or min(width, height) < 1 or x + width > self.width or y + height > self.height:
+            raise ValueError(f"area: {width}x{height} at ({x}, {y}) does not lie inside {self.width}x{self.height}")
+        return Area(self.grid[y : y + height, x : x + width], self.x + x, self.y + y, tuple(tags))
+
+
+Where: TypeAlias = Literal["full"] | tuple[str, ...] | None
+"""`"full"`: the parent's own area; tags: the parent's areas that have all of them; None: all of the parent's areas."""
+
+
+@dataclass(frozen=True)
+class Child:
+    """Which areas of its parent a scene is drawn in.
+
+    Attributes:
+      scene: the scene.
+      where: see `Where`.
+      limit: at most so many areas; None: all.
+      offset: with `order_by` "first" and "last": so many are skipped at that end.
+      order_by: "random" takes without replacement.
+      lock: areas taken under a lock name are not taken again under it by a later child.
+    """
+
+    scene: Scene
+    where: Where = None
+    limit: int | None = None
+    offset: int = 0
+    order_by: Literal["random", "first", "last"] = "random"
+    lock: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.offset and self.order_by == "random":
+            raise ValueError(f"offset: {self.offset} is not allowed with order_by 'random'")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Base of all scenes: frozen parameters and children. Subclasses override `draw`."""
+
+    children: tuple[Child, ...] = field(default=(), kw_only=True)
+    labels: tuple[str, ...] = field(default=(), kw_only=True)
+
+    def size(self) -> tuple[int, int] | None:
+        """Width and height that the scene wants; None: it fills what it gets."""
+        return None
+
+    def draw(self, area: Area, rng: np.random.Generator) -> list[Area]:
+        """Draws into `area` and returns the areas for the children."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, eq=False)
+class SceneNode:
+    """A scene that was drawn, where, and what was drawn after it."""
+
+    scene: Scene
+    area: Area
+    children: tuple[SceneNode, ...]
+
+
+def render(scene: Scene, area: Area, rng: np.random.Generator) -> SceneNode:
+    """Draws a scene and then its children in order, each with a generator of its own."""
+    areas = scene.draw(area, rng)
+    locks: dict[str, set[int]] = {}
+    nodes = []
+    for child in scene.children:
+        for chosen in _select(child, area, areas, locks, rng):
+            nodes.append(render(child.scene, chosen, rng.spawn(1)[0]))
+    return SceneNode(scene, area, tuple(nodes))
+
+
+def scene_tree(node: SceneNode) -> dict[str, object]:
+    """The drawn scenes as plain data: type, area and children."""
+    area = node.area
+    return {
+        "type": type(node.scene).__name__,
+        "area": {"x": area.x, "y": area.y, "width": area.width, "height": area.height, "tags": list(area.tags)},
+        "children": [scene_tree(child) for child in node.children],
+    }
+
+
+def _select(
+    child: Child, own: Area, areas: list[Area], locks: dict[str, set[int]], rng: np.random.Generator
+) -> list[Area]:
+    if child.where == "full":
+        return [own]
+    taken = locks.setdefault(child.lock, set()) if child.lock is not None else set()
+    found = [
+        index
+        for index, area in enumerate(areas)
+        if index not in taken and (child.where is None or set(child.where) <= set(area.tags))
+    ]
+    if child.order_by == "last":
+        found = found[: len(found) - child.offset] if child.offset else found
+        found = found if child.limit is None else found[max(0, len(found) - child.limit) :]
+    elif child.order_by == "first":
+        found = found[child.offset :]
+        found = found if child.limit is None else found[: child.limit]
+    elif child.limit is not None and child.limit < len(found):
+        found = [found[index] for index in rng.choice(len(found), size=child.limit, replace=False)]
+    taken.update(found)
+    return [areas[index] for index in found]

@@ -1,0 +1,105 @@
+"""The learning curve of a run as a PNG."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
+from numpy.typing import NDArray
+
+LOSS_KEYS = ("losses/policy_loss", "losses/value_loss", "losses/entropy")
+
+_COLORS = {"reward": "#2a6f97", "policy_loss": "#bc4749", "value_loss": "#6a994e", "entropy": "#8d99ae"}
+
+
+def plot_learning_curve(
+    records: Sequence[Mapping[str, Any]],
+    path: str | os.PathLike[str],
+    *,
+    title: str = "",
+    step_key: str = "step",
+    reward_key: str = "overview/reward",
+    loss_keys: Sequence[str] = LOSS_KEYS,
+    smoothing: float = 0.8,
+) -> Path:
+    """Draws reward and losses against agent steps and writes a PNG.
+
+    Args:
+      records: one mapping an update, as `monitor.read_json_lines` returns them; missing and None values are skipped.
+      path: where to write; directories are created.
+      title: over the picture.
+      step_key, reward_key, loss_keys: keys in the records. Entropy has an axis of its own at the right.
+      smoothing: weight of the past in the bold reward line, 0..1; the pale line is what was measured.
+
+    Raises:
+      ValueError: no record has a reward.
+    """
+    steps, rewards = _series(records, step_key, reward_key)
+    if not len(steps):
+        raise ValueError(f"records: none of {len(records)} has a value for {reward_key!r}")
+    figure = Figure(figsize=(11, 4.2), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    if title:
+        figure.suptitle(title, fontsize=12)
+
+    left.plot(steps, rewards, color=_COLORS["reward"], alpha=0.3, linewidth=1)
+    left.plot(steps, _smooth(rewards, smoothing), color=_COLORS["reward"], linewidth=2.2)
+    left.set_title("reward per agent and episode", fontsize=10)
+    left.set_ylim(bottom=min(0.0, float(rewards.min())))
+
+    _plot_losses(right, records, step_key, loss_keys)
+    right.set_title("losses", fontsize=10)
+    for axes in (left, right):
+        axes.set_xlabel("agent steps")
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+    return path
+
+
+def _plot_losses(axes: Axes, records: Sequence[Mapping[str, Any]], step_key: str, keys: Sequence[str]) -> None:
+    lines = []
+    for key in keys:
+        steps, values = _series(records, step_key, key)
+        if not len(steps):
+            continue
+        name = key.rpartition("/")[2]
+        # Entropy is a hundred times larger than the losses: on one axis they would be flat lines at zero.
+        target = axes.twinx() if name == "entropy" else axes
+        target.spines[["top"]].set_visible(False)
+        if target is not axes:
+            target.set_ylabel("entropy", color=_COLORS["entropy"])
+        lines += target.plot(steps, values, label=name.replace("_", " "), color=_COLORS.get(name), linewidth=1.5)
+    if lines:
+        axes.legend(handles=lines, frameon=False, fontsize=9, loc="best")
+
+
+def _series(
+    records: Sequence[Mapping[str, Any]], step_key: str, key: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    pairs = [(record[step_key], record[key]) for record in records if record.get(key) is not None]
+    values = np.array(pairs, dtype=np.float64).reshape(-1, 2)
+    return values[:, 0], values[:, 1]
+
+
+def _smooth(values: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
+    """Exponential average whose start is unbiased: the first value weighs no more than any other."""
+    smoothed = np.empty_like(values)
+    total, norm = 0.0, 0.0
+    for index, value in enumerate(values):
+        total = weight * total + (1 - weight) * value
+        norm = weight * norm + (1 - weight)
+        smoothed[index] = total / norm
+    return smoothed

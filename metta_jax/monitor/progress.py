@@ -1,0 +1,120 @@
+"""The progress of a run: one live line on a terminal, a line now and then in a log file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+
+class ProgressLine:
+    """Shows steps, speed, chosen metrics and the time left.
+
+    On a terminal the line is redrawn in place. Elsewhere a new line is printed at most every `log_interval_s` seconds,
+    and at the end.
+
+    Args:
+      total_steps: where the run ends.
+      start_step: where it begins; more than 0 after a resume. Speed counts from here.
+      console: where to write; None: standard output.
+      log_interval_s: seconds between lines when the output is not a terminal.
+      clock: seconds, monotonic; for tests.
+    """
+
+    def __init__(
+        self,
+        total_steps: int,
+        *,
+        start_step: int = 0,
+        console: Console | None = None,
+        log_interval_s: float = 10.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if total_steps < 1:
+            raise ValueError(f"total_steps: {total_steps} is not at least 1")
+        self._total_steps = total_steps
+        self._start_step = start_step
+        self._console = Console(highlight=False) if console is None else console
+        self._log_interval_s = log_interval_s
+        self._clock = clock
+        self._start = clock()
+        self._last_time, self._last_step = self._start, start_step
+        self._last_printed = -float("inf")
+        self._text = ""
+        self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
+        if self._live is not None:
+            self._live.start()
+
+    def update(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Shows the state after `step` steps; `metrics` are shown in their order as `<name> <value>`."""
+        now = self._clock()
+        rate = (step - self._last_step) / max(now - self._last_time, 1e-9)
+        self._last_time, self._last_step = now, step
+        remaining = _remaining_seconds(step - self._start_step, self._total_steps - step, now - self._start)
+        self._text = _line(step, self._total_steps, rate, metrics, remaining)
+        if self._live is not None:
+            self._live.update(Text(self._text, no_wrap=True, overflow="ellipsis"), refresh=True)
+        elif now - self._last_printed >= self._log_interval_s:
+            self._print(now)
+
+    def close(self) -> None:
+        """Leaves the last line standing."""
+        if self._live is not None:
+            self._live.stop()
+        elif self._text:
+            self._print(self._clock())
+
+    def _print(self, now: float) -> None:
+        self._last_printed = now
+        self._console.print(Text(self._text), soft_wrap=True)
+        self._text = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def format_count(value: float) -> str:
+    """A short number: 950, 12.3k, 4.56M, 1.20B."""
+    for limit, divisor, suffix in ((1e3, 1.0, ""), (1e6, 1e3, "k"), (1e9, 1e6, "M")):
+        if abs(value) < limit:
+            scaled = value / divisor
+            return (
+                f"{scaled:.0f}" if not suffix else f"{scaled:.1f}{suffix}" if suffix == "k" else f"{scaled:.2f}{suffix}"
+            )
+    return f"{value / 1e9:.2f}B"
+
+
+def format_time(seconds: float) -> str:
+    """A short duration: 5 sec, 1.5 min, 2.0 hours, 1.5 days."""
+    if seconds < 60:
+        return f"{seconds:.0f} sec"
+    for limit, divisor, unit in ((3600, 60, "min"), (86400, 3600, "hours")):
+        if seconds < limit:
+            return f"{seconds / divisor:.1f} {unit}"
+    return f"{seconds / 86400:.1f} days"
+
+
+def _remaining_seconds(done: int, left: int, elapsed: float) -> float | None:
+    return None if done <= 0 or elapsed <= 0 else max(left, 0) * elapsed / done
+
+
+def _line(step: int, total: int, rate: float, metrics: Mapping[str, float], remaining: float | None) -> str:
+    filled = round(20 * min(step / total, 1.0))
+    parts = [
+        f"{100 * step / total:3.0f}% {'━' * filled}{'╌' * (20 - filled)}",
+        f"{format_count(step)}/{format_count(total)} steps",
+        f"{format_count(rate)}/s",
+        *(f"{name} {value:.3g}" for name, value in metrics.items()),
+        "starting" if remaining is None else f"{format_time(remaining)} left",
+    ]
+    return "  ".join(parts)

@@ -1,0 +1,60 @@
+"""The static description of a training run: what its functions read, and what never changes or enters the state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import optax
+
+from metta_jax.rl.kickstart import Kickstarter, Teacher
+from metta_jax.rl.replay.layout import BatchLayout
+from metta_jax.rl.schedules import Schedule
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingPlan:
+    """First argument of the functions of this package. Everything in it is known before tracing."""
+
+    env: Any  # VectorEnv or Environment
+    agent: Any
+    config: Any  # TrainerConfig
+    layout: BatchLayout
+    optimizer: optax.GradientTransformationExtraArgs
+    kickstarter: Kickstarter
+    teachers: tuple[Teacher, ...]
+    schedule: Schedule
+    num_rollouts: int  # total_timesteps // batch_size, at least 1
+
+    @property
+    def num_envs(self) -> int:
+        return self.env.num_envs
+
+    @property
+    def agents_per_env(self) -> int:
+        return self.env.num_agents
+
+    @property
+    def values_truncated_episodes(self) -> bool:
+        """Whether a rollout must know the value of final observations: episodes can be truncated and it is asked for.
+
+        Environments that do not say whether they truncate are taken to.
+        """
+        game = getattr(self.env, "config", None)
+        return self.config.advantage.bootstrap_truncated and bool(getattr(game, "episode_truncates", True))
+
+    @property
+    def uses_reference_weights(self) -> bool:
+        return self.config.ppo.l2_init_loss_coef > 0
+
+    @property
+    def unused_losses(self) -> frozenset[str]:
+        """Names of the losses that are not reported: their terms are off."""
+        unused: set[str] = set()
+        if not self.config.ppo.l2_reg_loss_coef:
+            unused.add("l2_reg_loss")
+        if not self.config.ppo.l2_init_loss_coef:
+            unused.add("l2_init_loss")
+        if not self.teachers:
+            unused.update(("ks_action_loss", "ks_value_loss"))
+        return frozenset(unused)

@@ -1,0 +1,254 @@
+"""Acting in all environments and recording what happens.
+
+One step: the policy acts on the last observation, the slot is written, the environments step. A = agents over all
+environments, N = environments.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from metta_jax.rl.experience import write_rows, write_slot
+from metta_jax.rl.plan import TrainingPlan
+from metta_jax.rl.train_state import EpisodeTotals, Experience, Recurrent, TrainState, zero_episodes
+
+# Fields that a rollout reads but never changes; they stay outside its loop.
+_CONSTANT = ("params", "opt_state", "grads", "l2_init", "teacher_params", "losses", "gradient_stats")
+
+
+def reset_for_rollout(plan: TrainingPlan, state: TrainState) -> TrainState:
+    """Write from the first slot again and count episodes from zero; environments and recurrent states go on."""
+    # The ratio is the one field that no slot writes.
+    return state.replace(
+        experience=state.experience.replace(ratio=jnp.ones_like(state.experience.ratio)),
+        position=jnp.zeros((), jnp.int32),
+        episodes=zero_episodes(plan.num_envs, plan.agents_per_env),
+    )
+
+
+def perform_rollout_step(
+    plan: TrainingPlan, env_params: Any, state: TrainState
+) -> tuple[TrainState, dict[str, jax.Array]]:
+    """One policy step in all environments; stores one slot and adds A to `agent_step`.
+
+    Returns:
+        state; info: done bool [N], episode_return float32 [N, A / N], episode_length int32 [N] of the episodes that
+        ended in this step.
+    """
+    constants = _constants(state)
+    carry = _without(state)
+    carry = jax.lax.cond(carry.position % plan.layout.horizon == 0, lambda c: begin_round(plan, c), lambda c: c, carry)
+
+    def slot(_: jax.Array, loop: tuple[TrainState, Any]) -> tuple[TrainState, Any]:
+        stepped, info = rollout_slot(plan, env_params, loop[0].replace(**constants))
+        return _without(stepped), info
+
+    # A loop of one turn, whose number XLA cannot know. In the body of a loop it lays out the weights as in the loop of
+    # `perform_rollout`; straight code gets other matrix products, whose last bits differ.
+    num_turns = (carry.position >= 0).astype(jnp.int32)
+    carry, info = jax.lax.fori_loop(0, num_turns, slot, (carry, _no_info(plan)))
+
+    def finish(carry: TrainState) -> TrainState:
+        return _without(finish_rollout(plan, carry.replace(**constants)))
+
+    carry = jax.lax.cond(carry.position == plan.layout.num_slots, finish, lambda c: c, carry)
+    return carry.replace(**constants), info
+
+
+def perform_rollout(plan: TrainingPlan, env_params: Any, state: TrainState) -> TrainState:
+    """All steps of a rollout in one scan: the same as `reset_for_rollout` and then every `perform_rollout_step`."""
+    state = reset_for_rollout(plan, state)
+    constants = _constants(state)
+
+    def slot(carry: TrainState, _: None) -> tuple[TrainState, None]:
+        stepped, _ = rollout_slot(plan, env_params, carry.replace(**constants))
+        return _without(stepped), None
+
+    def one_round(carry: TrainState, _: None) -> tuple[TrainState, None]:
+        return jax.lax.scan(slot, begin_round(plan, carry), None, length=plan.layout.horizon)
+
+    carry, _ = jax.lax.scan(one_round, _without(state), None, length=plan.layout.num_rounds)
+    return finish_rollout(plan, carry.replace(**constants))
+
+
+def begin_round(plan: TrainingPlan, state: TrainState) -> TrainState:
+    """Store the recurrent state before the first slot of the rows that this round will write."""
+    row_round = state.position // plan.layout.horizon
+    initial = (jnp.swapaxes(state.recurrent[0], 0, 1), jnp.swapaxes(state.recurrent[1], 0, 1))
+    return state.replace(
+        experience=write_rows(state.experience, plan.layout, row_round, {"initial_state": initial})
+    )
+
+
+def rollout_slot(
+    plan: TrainingPlan, env_params: Any, state: TrainState
+) -> tuple[TrainState, dict[str, jax.Array]]:
+    """Act, write the slot, step the environments. Does not store initial states or the slot after the last."""
+    key, action_key = jax.random.split(state.key)
+    reset = episode_ended(plan, state.done, state.truncated)
+    (action, logprob, _, value, _), recurrent = plan.agent.apply(
+        state.params, state.observation, state.recurrent, key=action_key, reset=reset
+    )
+    teacher_recurrent, teacher_log_probs, teacher_values = _teacher_step(plan, state, action_key, reset)
+    slot = {
+        "observation": state.observation,
+        "action": action,
+        "logprob": logprob,
+        "value": value[:, 0],
+        "reward": state.reward,
+        "done": state.done,
+        "truncated": state.truncated,
+        "final_value": state.final_value,
+        "teacher_log_probs": teacher_log_probs,
+        "teacher_values": teacher_values,
+    }
+    experience = write_slot(state.experience, plan.layout, state.position, slot)
+    # Every slot is also the one that follows its predecessor; what is written at the end of a round stands.
+    experience = _write_next(plan, experience, jnp.maximum(state.position - 1, 0), state, value[:, 0])
+
+    env_state, timestep = plan.env.step(env_params, state.env_state, _per_env(plan, action))
+    state = state.replace(env_state=env_state, recurrent=recurrent, teacher_recurrent=teacher_recurrent, key=key)
+    state = state.replace(
+        experience=experience,
+        observation=_flat(timestep.observation),
+        reward=_flat(timestep.reward).astype(jnp.float32),
+        done=_flat(timestep.terminated).astype(jnp.float32),
+        truncated=_flat(timestep.truncated).astype(jnp.float32),
+        final_value=_final_value(plan, state, timestep, action_key),
+        episodes=_count_episodes(state.episodes, timestep.episode),
+        agent_step=state.agent_step.add(plan.layout.num_agents),
+        position=state.position + 1,
+    )
+    info = {
+        "done": timestep.episode.done,
+        "episode_return": timestep.episode.episode_return,
+        "episode_length": timestep.episode.episode_length,
+    }
+    return state, info
+
+
+def finish_rollout(plan: TrainingPlan, state: TrainState) -> TrainState:
+    """Write what follows the last slot of the last round: its reward and flags, and the value of its observation.
+
+    The next rollout acts on this observation again, then with new parameters, so its value is computed twice.
+    """
+    value = jnp.zeros_like(state.reward)
+    if plan.config.advantage.bootstrap_last:
+        reset = episode_ended(plan, state.done, state.truncated)
+        value = policy_value(plan, state.params, state.observation, state.recurrent, state.key, reset)
+    return state.replace(experience=_write_next(plan, state.experience, state.position - 1, state, value))
+
+
+def policy_value(
+    plan: TrainingPlan,
+    params: Any,
+    observation: jax.Array,
+    recurrent: Recurrent,
+    key: jax.Array,
+    reset: jax.Array | None,
+) -> jax.Array:
+    """Value of observations uint8 [A, M, 3], float32 [A]. The key is needed by `apply` but nothing is drawn from it."""
+    (_, _, _, value, _), _ = plan.agent.apply(params, observation, recurrent, key=key, reset=reset)
+    return value[:, 0]
+
+
+def episode_ended(plan: TrainingPlan, done: jax.Array, truncated: jax.Array) -> jax.Array | None:
+    """Where the recurrent state is zeroed before a slot, bool like `done`; None if it never is."""
+    if not plan.config.recurrence.reset_at_episode_end:
+        return None
+    return jnp.maximum(done, truncated) > 0.0
+
+
+def _final_value(plan: TrainingPlan, state: TrainState, timestep: Any, key: jax.Array) -> jax.Array:
+    if not plan.values_truncated_episodes:
+        return jnp.zeros((plan.layout.num_agents,), jnp.float32)
+    cut = _flat(timestep.truncated) & ~_flat(timestep.terminated)
+
+    def evaluate() -> jax.Array:
+        # The old episode goes on in thought: its recurrent state is not reset.
+        observation = _flat(timestep.final_observation)
+        value = policy_value(plan, state.params, observation, state.recurrent, key, None)
+        return jnp.where(cut, value, 0.0)
+
+    # A branch, not a select: a step in which nothing is truncated costs no forward pass.
+    return jax.lax.cond(jnp.any(cut), evaluate, lambda: jnp.zeros(cut.shape, jnp.float32))
+
+
+def _teacher_step(
+    plan: TrainingPlan, state: TrainState, key: jax.Array, reset: jax.Array | None
+) -> tuple[tuple[Recurrent, ...], tuple[jax.Array, ...], tuple[jax.Array, ...]]:
+    """Recurrent states, log-probabilities [A, F] and values [A] of the teachers on the last observation."""
+    if not plan.teachers:
+        return (), (), ()
+
+    def evaluate() -> tuple[Any, Any, Any]:
+        results = [
+            teacher.agent.apply(params, state.observation, recurrent, key=key, reset=reset)
+            for teacher, params, recurrent in zip(
+                plan.teachers, state.teacher_params, state.teacher_recurrent, strict=True
+            )
+        ]
+        return (
+            tuple(recurrent for _, recurrent in results),
+            tuple(outputs[4] for outputs, _ in results),
+            tuple(outputs[3][:, 0] for outputs, _ in results),
+        )
+
+    def skip() -> tuple[Any, Any, Any]:
+        num_agents, num_actions = plan.layout.num_agents, plan.agent.num_flat_actions
+        log_probs = tuple(jnp.zeros((num_agents, num_actions), jnp.float32) for _ in plan.teachers)
+        return state.teacher_recurrent, log_probs, tuple(jnp.zeros((num_agents,), jnp.float32) for _ in plan.teachers)
+
+    return jax.lax.cond(plan.kickstarter.active(state.agent_step), evaluate, skip)
+
+
+def _write_next(
+    plan: TrainingPlan, experience: Experience, position: jax.Array, state: TrainState, value: jax.Array
+) -> Experience:
+    """Write `value` and what came with the last observation as the slot after `position`'s row."""
+    following = {
+        "next_value": value,
+        "next_reward": state.reward,
+        "next_done": state.done,
+        "next_truncated": state.truncated,
+        "next_final_value": state.final_value,
+    }
+    return write_rows(experience, plan.layout, position // plan.layout.horizon, following)
+
+
+def _no_info(plan: TrainingPlan) -> dict[str, jax.Array]:
+    return {
+        "done": jnp.zeros((plan.num_envs,), bool),
+        "episode_return": jnp.zeros((plan.num_envs, plan.agents_per_env), jnp.float32),
+        "episode_length": jnp.zeros((plan.num_envs,), jnp.int32),
+    }
+
+
+def _count_episodes(totals: EpisodeTotals, episode: Any) -> EpisodeTotals:
+    done = episode.done
+    return EpisodeTotals(
+        count=totals.count + done.astype(jnp.int32),
+        return_sum=totals.return_sum + jnp.where(done[:, None], episode.episode_return, 0.0),
+        length_sum=totals.length_sum + jnp.where(done, episode.episode_length, 0),
+    )
+
+
+def _flat(array: jax.Array) -> jax.Array:
+    """[N, A / N, ...] -> [A, ...]"""
+    return array.reshape(-1, *array.shape[2:])
+
+
+def _per_env(plan: TrainingPlan, action: jax.Array) -> jax.Array:
+    return action.reshape(plan.num_envs, plan.agents_per_env, *action.shape[1:])
+
+
+def _constants(state: TrainState) -> dict[str, Any]:
+    return {name: getattr(state, name) for name in _CONSTANT}
+
+
+def _without(state: TrainState) -> TrainState:
+    """The state without its constant fields, to be a loop's carry."""
+    return state.replace(**dict.fromkeys(_CONSTANT))

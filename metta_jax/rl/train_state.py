@@ -1,0 +1,237 @@
+"""Everything that changes during training, as one immutable pytree.
+
+S segments, T slots per segment, A agents over all environments, M observation tokens, L recurrent layers, H hidden
+units, F flat actions, N environments. A state holds typed arrays only: no Python numbers, no weak types, so that the
+programs compiled for the first state serve all later ones.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+
+Params = Any
+Recurrent = tuple[jax.Array, jax.Array]
+
+
+@struct.dataclass
+class StepCounter:
+    """A count of agent steps in two 32-bit words: runs are longer than 2**31 steps and JAX has no 64-bit integers here.
+
+    `int(counter)` reads it on the host.
+    """
+
+    low: jax.Array  # uint32 []
+    high: jax.Array  # uint32 []
+
+    @classmethod
+    def create(cls, value: int = 0) -> StepCounter:
+        if not 0 <= value < 2**64:
+            raise ValueError(f"agent_step: {value} is not in 0..2**64-1")
+        return cls(low=jnp.uint32(value & 0xFFFFFFFF), high=jnp.uint32(value >> 32))
+
+    def add(self, num_steps: int) -> StepCounter:
+        """The counter after `num_steps` (0..2**32-1) more steps."""
+        low = self.low + jnp.uint32(num_steps)
+        return StepCounter(low=low, high=self.high + (low < self.low).astype(jnp.uint32))
+
+    def remaining(self, target: int) -> jax.Array:
+        """`target` minus the counter as float32 [], exact in the integers before the final rounding."""
+        target_low, target_high = jnp.uint32(target & 0xFFFFFFFF), jnp.uint32(target >> 32)
+        borrow = (target_low < self.low).astype(jnp.uint32)
+        low, high = target_low - self.low, target_high - self.high - borrow
+        # The high word read as a signed number makes a passed target negative.
+        signed_high = jax.lax.bitcast_convert_type(high, jnp.int32).astype(jnp.float32)
+        return signed_high * jnp.float32(2.0**32) + low.astype(jnp.float32)
+
+    def __int__(self) -> int:
+        return (int(np.asarray(self.high)) << 32) | int(np.asarray(self.low))
+
+    __index__ = __int__
+
+
+@struct.dataclass
+class Experience:
+    """The rollout buffer. Slot t holds what came with observation t, so the reward of action t is in slot t + 1."""
+
+    observation: jax.Array  # uint8 [S, T, M, 3]
+    action: jax.Array  # int32 [S, T, 2]
+    logprob: jax.Array  # float32 [S, T], of the action under the policy that acted
+    value: jax.Array  # float32 [S, T]
+    reward: jax.Array  # float32 [S, T]
+    done: jax.Array  # float32 [S, T], 1 where the episode before this slot was terminated
+    truncated: jax.Array  # float32 [S, T], 1 where it was truncated
+    final_value: jax.Array  # float32 [S, T], value of that episode's last observation if it was truncated, else 0
+    ratio: jax.Array  # float32 [S, T], 1 until a minibatch writes back
+    initial_state: Recurrent  # float32 [S, L, H] each, before slot 0
+    next_value: jax.Array  # float32 [S], of the slot that follows the last one
+    next_reward: jax.Array  # float32 [S]
+    next_done: jax.Array  # float32 [S]
+    next_truncated: jax.Array  # float32 [S]
+    next_final_value: jax.Array  # float32 [S]
+    teacher_log_probs: tuple[jax.Array, ...]  # float32 [S, T, F] per teacher
+    teacher_values: tuple[jax.Array, ...]  # float32 [S, T] per teacher
+
+
+@struct.dataclass
+class Minibatch:
+    """B rows of the buffer. Slots as in `Experience`."""
+
+    obs: jax.Array  # uint8 [B, T, M, 3]
+    actions: jax.Array  # int32 [B, T, 2]
+    logprobs: jax.Array  # float32 [B, T]
+    values: jax.Array  # float32 [B, T]
+    rewards: jax.Array  # float32 [B, T]
+    dones: jax.Array  # float32 [B, T]
+    truncateds: jax.Array  # float32 [B, T]
+    final_values: jax.Array  # float32 [B, T]
+    advantages: jax.Array  # float32 [B, T], of the whole rollout with importance 1
+    returns: jax.Array  # float32 [B, T], advantages + values
+    indices: jax.Array  # int32 [B], rows of the buffer
+    prio_weights: jax.Array  # float32 [B, 1]
+    ratio: jax.Array  # float32 [B, T]
+    initial_state: Recurrent  # float32 [L, B, H] each
+    next_value: jax.Array  # float32 [B]
+    next_reward: jax.Array  # float32 [B]
+    next_done: jax.Array  # float32 [B]
+    next_truncated: jax.Array  # float32 [B]
+    next_final_value: jax.Array  # float32 [B]
+    teacher_log_probs: tuple[jax.Array, ...]  # float32 [B, T, F] per teacher
+    teacher_values: tuple[jax.Array, ...]  # float32 [B, T] per teacher
+
+
+@struct.dataclass
+class Losses:
+    """Sums over the minibatches of one update, float32 []; `loss_stats` divides by `num_minibatches`."""
+
+    policy_loss: jax.Array
+    value_loss: jax.Array
+    entropy: jax.Array
+    approx_kl: jax.Array
+    clipfrac: jax.Array
+    l2_reg_loss: jax.Array
+    l2_init_loss: jax.Array
+    ks_action_loss: jax.Array
+    ks_value_loss: jax.Array
+    importance: jax.Array
+    current_logprobs: jax.Array
+    explained_variance: jax.Array  # of the whole rollout, not a sum
+    num_minibatches: jax.Array  # int32 []
+
+
+@struct.dataclass
+class MinibatchLoss:
+    """What one forward and backward pass found."""
+
+    total: jax.Array  # float32 [], the number that was differentiated
+    parts: dict[str, jax.Array]  # float32 [] each, by the names of `Losses`
+    values: jax.Array  # float32 [B, T], new values
+    ratio: jax.Array  # float32 [B, T], new importance ratios
+
+
+@struct.dataclass
+class GradientSum:
+    """Gradients of the minibatches since the last optimizer step."""
+
+    total: Params
+    count: jax.Array  # int32 []
+
+    def add(self, grads: Params) -> GradientSum:
+        """The sum with the gradient of one more minibatch."""
+        return GradientSum(total=jax.tree.map(jnp.add, self.total, grads), count=self.count + 1)
+
+
+@struct.dataclass
+class GradientStats:
+    """Moments of the last gradient that was due for statistics, float32 []; NaN if none was due in this update."""
+
+    mean: jax.Array
+    variance: jax.Array
+    norm: jax.Array
+    clipped_norm: jax.Array
+
+
+@struct.dataclass
+class EpisodeTotals:
+    """Episodes that ended since the rollout began, per environment."""
+
+    count: jax.Array  # int32 [N]
+    return_sum: jax.Array  # float32 [N, A / N]
+    length_sum: jax.Array  # int32 [N]
+
+
+@struct.dataclass
+class TrainState:
+    """The whole state of a training run. Saving it and loading it continues the run bit for bit."""
+
+    params: Params
+    opt_state: Any
+    grads: GradientSum
+    env_state: Any
+    observation: jax.Array  # uint8 [A, M, 3], the last one, not yet acted upon
+    reward: jax.Array  # float32 [A], came with it
+    done: jax.Array  # float32 [A], the episode before it was terminated
+    truncated: jax.Array  # float32 [A]
+    final_value: jax.Array  # float32 [A], as in Experience
+    recurrent: Recurrent  # float32 [L, A, H] each
+    experience: Experience
+    position: jax.Array  # int32 [], slots written since the rollout began
+    losses: Losses
+    gradient_stats: GradientStats
+    l2_init: dict[str, jax.Array]  # reference weights of the parameter layers; empty if the loss is off
+    teacher_params: tuple[Params, ...]
+    teacher_recurrent: tuple[Recurrent, ...]
+    episodes: EpisodeTotals
+    curriculum: Any
+    key: jax.Array
+    agent_step: StepCounter
+    epoch: jax.Array  # int32 [], update epochs
+    rollout_count: jax.Array  # int32 [], finished updates; the learning-rate schedule reads it
+    num_skipped_steps: jax.Array  # int32 [], optimizer steps left out for a gradient that was not finite
+
+
+LOSS_PARTS = (
+    "policy_loss",
+    "value_loss",
+    "entropy",
+    "approx_kl",
+    "clipfrac",
+    "l2_reg_loss",
+    "l2_init_loss",
+    "ks_action_loss",
+    "ks_value_loss",
+    "importance",
+    "current_logprobs",
+)
+
+
+def zero_losses() -> Losses:
+    """Losses before the first minibatch."""
+    return Losses(
+        **{name: jnp.zeros((), jnp.float32) for name in LOSS_PARTS},
+        explained_variance=jnp.full((), jnp.nan, jnp.float32),
+        num_minibatches=jnp.zeros((), jnp.int32),
+    )
+
+
+def no_gradient_stats() -> GradientStats:
+    """Statistics before a gradient was due."""
+    return GradientStats(*(jnp.full((), jnp.nan, jnp.float32) for _ in range(4)))
+
+
+def zero_gradients(params: Params) -> GradientSum:
+    """An empty sum with the shapes of `params`."""
+    return GradientSum(total=jax.tree.map(jnp.zeros_like, params), count=jnp.zeros((), jnp.int32))
+
+
+def zero_episodes(num_envs: int, agents_per_env: int) -> EpisodeTotals:
+    """No episode has ended yet."""
+    return EpisodeTotals(
+        count=jnp.zeros((num_envs,), jnp.int32),
+        return_sum=jnp.zeros((num_envs, agents_per_env), jnp.float32),
+        length_sum=jnp.zeros((num_envs,), jnp.int32),
+    )

@@ -1,0 +1,18 @@
+"""Type ids of the objects in the named worlds, as observations show them."""
+
+TYPE_AGENT = 0
+TYPE_WALL = 1
+TYPE_MINE_RED = 2
+TYPE_MINE_BLUE = 3
+TYPE_MINE_GREEN = 4
+TYPE_GENERATOR_RED = 5
+TYPE_GENERATOR_BLUE = 6
+TYPE_GENERATOR_GREEN = 7
+TYPE_ALTAR = 8
+TYPE_ARMORY = 9
+TYPE_LASERY = 10
+TYPE_LAB = 11
+TYPE_FACTORY = 12
+TYPE_TEMPLE = 13
+TYPE_GENERIC_CONVERTER = 14
+TYPE_BLOCK = 14  # no world has generic converters

@@ -1,0 +1,48 @@
+"""The engine and the oracle against runs of the original."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from metta_jax.conformance import RecordedRun, compare, load_run
+from metta_jax.mettagrid.map_hash import map_hash
+from metta_jax.mettagrid.original_order import original_orders
+from tests.oracle.replay import make_oracle, oracle_rollout
+
+RUNS = sorted(Path(__file__).parent.glob("*.npz"))
+
+# Each run has its own shapes and compiles its own step. These touch all rules; the others are left to `make test-all`.
+FAST = {"fuzz_0", "fuzz_1", "stress_converters", "stress_required", "stress_stat_rewards", "tokens_tiny"}
+
+
+@pytest.fixture(params=RUNS, ids=lambda path: path.stem)
+def run(request: pytest.FixtureRequest) -> RecordedRun:
+    return load_run(request.param)
+
+
+def test_there_are_runs() -> None:
+    assert {path.stem for path in RUNS} >= FAST
+
+
+def test_the_oracle_makes_the_run(run: RecordedRun) -> None:
+    assert compare(run, make_oracle, oracle_rollout) is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=() if path.stem in FAST else pytest.mark.slow) for path in RUNS],
+    ids=lambda path: path.stem,
+)
+def test_the_engine_makes_the_run(path: Path) -> None:
+    assert compare(load_run(path)) is None
+
+
+def test_the_orders_follow_from_the_seed(run: RecordedRun) -> None:
+    np.testing.assert_array_equal(original_orders(run.seed, run.num_agents, run.num_steps), run.orders)
+
+
+def test_the_map_has_the_recorded_hash(run: RecordedRun) -> None:
+    assert str(map_hash(run.rows)) == run.meta["initial_grid_hash"]

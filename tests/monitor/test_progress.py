@@ -1,0 +1,80 @@
+"""The progress line."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from metta_jax.monitor import ProgressLine, format_count, format_time
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def _run(*, is_terminal: bool, start_step: int = 0) -> str:
+    clock, stream = _Clock(), io.StringIO()
+    console = Console(file=stream, force_terminal=is_terminal, width=160, color_system=None)
+    with ProgressLine(1000, start_step=start_step, console=console, log_interval_s=5.0, clock=clock) as progress:
+        for step in range(start_step + 100, 1001, 100):
+            clock.now += 2.0
+            progress.update(step, {"reward": step / 1000, "loss": -0.5})
+    return stream.getvalue()
+
+
+def test_a_log_gets_a_line_now_and_then_and_the_last_one() -> None:
+    lines = _run(is_terminal=False).splitlines()
+    # Steps 100, 400, 700, 1000 come 6 seconds apart.
+    assert [line.split("  ")[1] for line in lines] == [
+        "100/1.0k steps",
+        "400/1.0k steps",
+        "700/1.0k steps",
+        "1.0k/1.0k steps",
+    ]
+    assert lines[0].endswith("50/s  reward 0.1  loss -0.5  18 sec left")
+    assert lines[-1].startswith("100% ━━━━━━━━━━━━━━━━━━━━")
+    assert lines[-1].endswith("reward 1  loss -0.5  0 sec left")
+
+
+def test_the_last_line_is_printed_even_when_its_time_has_not_come() -> None:
+    lines = _run(is_terminal=False, start_step=800).splitlines()
+    assert [line.split("  ")[1] for line in lines] == ["900/1.0k steps", "1.0k/1.0k steps"]
+
+
+def test_a_terminal_is_redrawn_in_place() -> None:
+    text = _run(is_terminal=True)
+    shown = [f"{step}/1.0k steps" for step in range(100, 1000, 100)]
+    assert all(part in text for part in shown)
+    assert text.count("\r\x1b[2K") >= len(shown), "carriage return and erase before each new line"
+    assert text.count("\n") == 1, "the last one stays"
+
+
+def test_time_left_counts_from_the_resumed_step() -> None:
+    # 100 steps in 2 seconds, 100 to go.
+    assert _run(is_terminal=False, start_step=800).splitlines()[0].endswith("2 sec left")
+
+
+def test_total_must_be_positive() -> None:
+    with pytest.raises(ValueError, match="total_steps: 0"):
+        ProgressLine(0)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (950, "950"), (1000, "1.0k"), (12_345, "12.3k"), (4_560_000, "4.56M"), (1.2e9, "1.20B")],
+)
+def test_format_count(value: float, text: str) -> None:
+    assert format_count(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(5, "5 sec"), (90, "1.5 min"), (7200, "2.0 hours"), (129_600, "1.5 days")]
+)
+def test_format_time(seconds: float, text: str) -> None:
+    assert format_time(seconds) == text

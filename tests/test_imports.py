@@ -1,0 +1,152 @@
+"""Imports point one way, use declared packages only, and do no work."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A module may import modules of its own layer and of the layers below it; inside a layer there must be no cycle.
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("grid_kernels",),
+    ("metta_jax",),  # the package itself: its version, nothing else
+    ("config",),
+    ("mettagrid", "mapgen", "monitor"),
+    ("agent", "curriculum", "worlds", "viewer", "parallel"),
+    ("rl", "store", "sim", "adapters", "conformance", "cli"),
+    ("api", "__main__"),
+)
+RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+
+# What a declared package is imported as; pydantic documents its core package as the place of some of its names.
+IMPORT_NAMES = {"orbax-checkpoint": {"orbax"}, "pyyaml": {"yaml"}, "pydantic": {"pydantic", "pydantic_core"}}
+
+
+def test_imports_point_one_way() -> None:
+    wrong = [
+        f"{path}:{line}: {importer} may not import {imported}"
+        for path, importer, line, imported in _internal_imports()
+        if RANK[imported] > RANK[importer] or (importer == "grid_kernels" and imported != "grid_kernels")
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_cycle_between_packages() -> None:
+    graph: dict[str, set[str]] = {}
+    for _, importer, _, imported in _internal_imports():
+        if importer != imported:
+            graph.setdefault(importer, set()).add(imported)
+    assert _find_cycle(graph) is None
+
+
+def test_grid_kernels_needs_jax_and_numpy_only() -> None:
+    wrong = [
+        f"{path}:{line}: {module}"
+        for path, line, module in _external_imports("grid_kernels")
+        if module.split(".")[0] not in {"jax", "numpy"}
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("folder", "extras"), [("metta_jax", ()), ("examples", ()), ("benchmarks", ()), ("tests", ("test",))]
+)
+def test_every_third_party_import_is_declared(folder: str, extras: tuple[str, ...]) -> None:
+    allowed = _declared(extras)
+    wrong = [
+        f"{path}:{line}: {module}"
+        for path, line, module in _external_imports(folder)
+        if module.split(".")[0] not in allowed
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_import_does_no_work_on_the_device() -> None:
+    program = (
+        "import sys, metta_jax.api\n"
+        "from jax._src import xla_bridge\n"
+        "sys.exit('a backend was started by the import' if xla_bridge.backends_are_initialized() else 0)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def _layer_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    if parts[0] == "grid_kernels":
+        return "grid_kernels"
+    return "metta_jax" if parts[1] == "__init__" else parts[1]
+
+
+def _internal_imports() -> Iterator[tuple[Path, str, int, str]]:
+    """(file, importing layer name, line, imported layer name) for every import of our own packages."""
+    for folder in ("metta_jax", "grid_kernels"):
+        for path, line, module in _imports(folder):
+            parts = module.split(".")
+            if parts[0] == "grid_kernels":
+                yield path.relative_to(ROOT), _layer_name(path), line, "grid_kernels"
+            elif parts[0] == "metta_jax":
+                imported = parts[1] if len(parts) > 1 and parts[1] in RANK else "metta_jax"
+                yield path.relative_to(ROOT), _layer_name(path), line, imported
+
+
+def _external_imports(folder: str) -> Iterator[tuple[Path, int, str]]:
+    ours = {"metta_jax", "grid_kernels", "tests", "benchmarks", "examples"}
+    siblings = {path.stem for path in (ROOT / folder).rglob("*.py")} if folder != "metta_jax" else set()
+    for path, line, module in _imports(folder):
+        top = module.split(".")[0]
+        if top not in ours and top not in siblings and top not in sys.stdlib_module_names:
+            yield path.relative_to(ROOT), line, module
+
+
+def _imports(folder: str) -> Iterator[tuple[Path, int, str]]:
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        package = path.relative_to(ROOT).parent.parts
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    yield path, node.lineno, alias.name
+            elif isinstance(node, ast.ImportFrom):
+                base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+                module = ".".join(part for part in (base, node.module) if part)
+                # `from metta_jax import worlds` names the package in its list.
+                for alias in node.names:
+                    yield path, node.lineno, f"{module}.{alias.name}"
+
+
+def _declared(extras: tuple[str, ...]) -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    requirements = list(project["dependencies"])
+    for extra in extras:
+        requirements += project["optional-dependencies"][extra]
+    names = (requirement.split(">")[0].split("=")[0].split("[")[0].strip() for requirement in requirements)
+    return {module for name in names for module in IMPORT_NAMES.get(name, {name.replace("-", "_")})}
+
+
+def _find_cycle(graph: dict[str, set[str]]) -> list[str] | None:
+    finished: set[str] = set()
+
+    def visit(name: str, path: list[str]) -> list[str] | None:
+        if name in path:
+            return [*path[path.index(name) :], name]
+        if name in finished:
+            return None
+        for child in sorted(graph.get(name, ())):
+            cycle = visit(child, [*path, name])
+            if cycle:
+                return cycle
+        finished.add(name)
+        return None
+
+    for name in sorted(graph):
+        cycle = visit(name, [])
+        if cycle:
+            return cycle
+    return None

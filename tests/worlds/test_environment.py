@@ -1,0 +1,120 @@
+"""A named world as a batch of environments."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from metta_jax import worlds
+from metta_jax.config import EnvConfig
+from metta_jax.mapgen import FixedMap
+from metta_jax.worlds.device import find_device
+from metta_jax.worlds.environment import Environment
+
+
+@pytest.fixture(scope="module")
+def small() -> Environment:
+    return Environment(num_agents=2, width=6, height=5, num_envs=3, num_maps=2, stats="none", is_training=False)
+
+
+def test_the_default_world() -> None:
+    env = Environment(num_maps=1)
+    assert (env.num_envs, env.num_agents, env.map_width, env.map_height) == (1, 4, 36, 36)
+    assert list(env.action_names) == [
+        "attack", "change_color", "get_output", "move", "noop", "put_recipe_items", "rotate", "swap",
+    ]  # fmt: skip
+    assert sum(argument + 1 for argument in env.max_action_args) == 23
+    assert tuple(env.inventory_item_names) == ("ore_red", "battery_red", "heart", "laser", "armor")
+    assert (env.obs_width, env.obs_height, env.num_observation_tokens, env.max_steps) == (11, 11, 200, 1000)
+    assert env.object_type_names[8] == "altar"
+    features = env.get_observation_features()
+    assert features["type_id"] == {"id": 0, "normalization": 1.0}
+    assert env.feature_normalizations[features["inv:heart"]["id"]] == 100.0
+    assert env.labels == ("small",)
+
+
+def test_a_named_world_is_loaded() -> None:
+    env = Environment("/env/mettagrid/arena/tag", num_maps=1)
+    assert env.config == worlds.get("arena/tag").game
+    assert (env.num_agents, env.map_width) == (24, 60)
+
+
+def test_the_guides_calls() -> None:
+    """Exactly num_envs environments, whatever the worker options say."""
+    env = Environment(
+        curriculum_path="/env/mettagrid/simple",
+        num_envs=64,
+        num_workers=4,
+        batch_size=16,
+        device="cpu",
+        zero_copy=True,
+        num_maps=1,
+    )
+    assert (env.num_envs, env.num_agents) == (64, 24)
+    env = Environment(num_agents=4, width=32, height=32, device="cpu", num_envs=64, num_maps=1)
+    assert (env.num_envs, env.num_agents, env.map_width) == (64, 4, 36)
+    env.close()
+
+
+def test_reset_and_step(small: Environment) -> None:
+    state, timestep = jax.jit(small.reset)(small.params, jax.random.key(0))
+    assert (timestep.observation.shape, timestep.observation.dtype) == ((3, 2, 200, 3), jnp.uint8)
+    noop = small.action_names.index("noop")
+    actions = jnp.zeros((3, 2, 2), jnp.int32).at[..., 0].set(noop)
+    state, timestep = jax.jit(small.step)(small.params, state, actions)
+    assert (timestep.reward.shape, timestep.reward.dtype) == ((3, 2), jnp.float32)
+    assert bool(timestep.action_success.all())
+    assert not bool(timestep.terminated.any())
+
+
+def test_same_seed_same_maps() -> None:
+    def maps(seed: int | None):
+        env = Environment(num_agents=1, width=6, height=6, num_maps=3, seed=seed, stats="none")
+        return jax.tree.map(np.asarray, env.params.maps)
+
+    first, again, other = maps(None), maps(0), maps(1)
+    jax.tree.map(np.testing.assert_array_equal, first, again)
+    assert any((a != b).any() for a, b in zip(jax.tree.leaves(first), jax.tree.leaves(other), strict=True))
+
+
+def test_a_given_configuration() -> None:
+    game = worlds.get("default", num_agents=1).game
+    config = EnvConfig(game=game, map_builder=FixedMap((("agent.agent", "altar"),)), labels=("mine",))
+    env = Environment(env_config=config, num_envs=2, num_maps=1, stats="none")
+    assert (env.num_envs, env.map_width, env.map_height, env.labels) == (2, 2, 1, ("mine",))
+
+
+def test_arrays_go_to_the_device() -> None:
+    second = jax.devices()[1]
+    env = Environment(num_agents=1, width=5, height=5, num_maps=1, stats="none", device="cpu:1")
+    assert {device for leaf in jax.tree.leaves(env.params) for device in leaf.devices()} == {second}
+
+
+def test_find_device() -> None:
+    assert find_device(None) is None
+    assert find_device("cpu") == jax.devices("cpu")[0]
+    assert find_device(jax.devices()[1]) == jax.devices()[1]
+    for name in ("tpu", "cpu:7", "cpu:x", "abacus"):
+        with pytest.raises(ValueError, match=rf"^device: '{name}' is not available; JAX sees cpu:0, cpu:1$"):
+            find_device(name)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"num_envs": 0}, "^num_envs: 0 is not at least 1$"),
+        ({"num_maps": 0}, "^num_maps: 0 is not at least 1$"),
+        ({"seed": -1}, "^seed: -1 is negative$"),
+        ({"curriculum_path": "arena/basik"}, "did you mean 'arena/basic'"),
+        ({"env_config": worlds.get("default"), "num_agents": 2}, "^num_agents: 2 is given together with env_config"),
+        (
+            {"env_config": EnvConfig(game=worlds.get("default").game, map_builder={"width": 3})},
+            r"^env_config\.map_builder: .* is no map builder",
+        ),
+    ],
+)
+def test_bad_options(options, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Environment(**options)

@@ -1,6 +1,7 @@
 """Speed of the engine: agent-steps a second, compile time and memory, beside the original engine's rate.
 
-    python benchmarks/stepper.py [--cases arena24 small4 one1] [--num-envs 16 64 256 1024 4096] [--cores 1 2] [--json FILE]
+    python benchmarks/stepper.py [--cases arena24 small4 one1] [--num-envs 16 64 256 1024 4096] [--cores 1 2]
+                                 [--json FILE]
 
 Step and observe with random valid actions inside `lax.scan`, auto-reset included. Every row is measured in a process of
 its own: one core is one pinned process; two cores are two CPU devices with half of the environments each. Rates are
@@ -50,7 +51,8 @@ def main() -> None:
                     flush=True,
                 )
     for case in args.cases:
-        print(f"{case}: auto-reset costs {run_worker(case, 64, 1, '--auto-reset')['auto_reset_cost']:+.1%} (64 environments, nobody done)")
+        cost = run_worker(case, 64, 1, "--auto-reset")["auto_reset_cost"]
+        print(f"{case}: auto-reset costs {cost:+.1%} (64 environments, nobody done)")
     if args.json:
         Path(args.json).write_text(json.dumps(rows, indent=1) + "\n")
 
@@ -69,7 +71,8 @@ def parse_arguments() -> argparse.Namespace:
 def machine() -> str:
     import jax
 
-    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, jax {jax.__version__}"
+    processor = platform.processor() or platform.machine()
+    return f"{processor}, {os.cpu_count()} cores, Python {platform.python_version()}, jax {jax.__version__}"
 
 
 def run_worker(case: str, num_envs: int, cores: int, *options: str) -> dict:

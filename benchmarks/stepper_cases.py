@@ -27,9 +27,10 @@ CASES = {
 }
 
 
-def make(case: Case, stats: str = "totals") -> MettaGrid:
+def make(case: Case) -> MettaGrid:
+    """The environment of a case, with the statistics that training keeps."""
     rng = np.random.default_rng(0)
-    return MettaGrid(GameConfig.model_validate(_game(case)), [_map(case, rng) for _ in range(NUM_MAPS)], stats)
+    return MettaGrid(GameConfig.model_validate(_game(case)), [_map(case, rng) for _ in range(NUM_MAPS)], "totals")
 
 
 def _map(case: Case, rng: np.random.Generator) -> list[list[str]]:

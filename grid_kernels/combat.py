@@ -16,8 +16,17 @@ REACH = tuple((forward, lateral) for forward in (1, 2, 3) for lateral in (0, -1,
 
 
 def find_targets(
-    grid: jax.Array, row: jax.Array, column: jax.Array, facing: jax.Array, argument: jax.Array, height: jax.Array,
-    width: jax.Array, *, pad: tuple[int, int], stride: int, agent_code: int,
+    grid: jax.Array,
+    row: jax.Array,
+    column: jax.Array,
+    facing: jax.Array,
+    argument: jax.Array,
+    height: jax.Array,
+    width: jax.Array,
+    *,
+    pad: tuple[int, int],
+    stride: int,
+    agent_code: int,
 ) -> jax.Array:
     """The agent that each attack meets.
 
@@ -57,8 +66,14 @@ class Attack(NamedTuple):
 
 
 def attack(
-    attacker: jax.Array, target: jax.Array, is_self: jax.Array, frozen: jax.Array, freeze_duration: jax.Array,
-    attacker_limit: jax.Array, defense: jax.Array, acts: jax.Array,
+    attacker: jax.Array,
+    target: jax.Array,
+    is_self: jax.Array,
+    frozen: jax.Array,
+    freeze_duration: jax.Array,
+    attacker_limit: jax.Array,
+    defense: jax.Array,
+    acts: jax.Array,
 ) -> Attack:
     """What an attack does where `acts` `[...]`; elsewhere nothing changes.
 

@@ -72,9 +72,7 @@ def try_start(
     return Converter(stock, phase, due), counts
 
 
-def run_events(
-    converter: Converter, recipe: Recipe, counts: Counts, clock: jax.Array
-) -> tuple[Converter, Counts]:
+def run_events(converter: Converter, recipe: Recipe, counts: Counts, clock: jax.Array) -> tuple[Converter, Counts]:
     """Runs all events that are due at `clock` or before, also those that follow from them at once."""
 
     def any_due(loop):

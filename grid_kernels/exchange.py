@@ -23,7 +23,12 @@ class Exchange(NamedTuple):
 
 
 def get_outputs(
-    inventory: jax.Array, limit: jax.Array, converter: Converter, recipe: Recipe, counts: Counts, clock: jax.Array,
+    inventory: jax.Array,
+    limit: jax.Array,
+    converter: Converter,
+    recipe: Recipe,
+    counts: Counts,
+    clock: jax.Array,
     acts: jax.Array,
 ) -> Exchange:
     """The agent takes all it can carry of each output item; `limit` `[..., I]` int32, `acts` `[...]` bool."""

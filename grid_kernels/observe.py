@@ -61,8 +61,8 @@ def observe(
     def one_chunk(i: jax.Array, out: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         observation, total = out
         begin = jnp.minimum(i * size, num_lanes - size)
-        chunk = [jax.lax.dynamic_slice_in_dim(x, begin, size) for x in lanes]
-        token, place, count = _compact(grid, entries, table, *chunk, offsets, locations, num_tokens)
+        at, where, first = (jax.lax.dynamic_slice_in_dim(x, begin, size) for x in lanes)
+        token, place, count = _compact(grid, entries, table, at, where, first, offsets, locations, num_tokens)
         total = jax.lax.dynamic_update_slice_in_dim(total, count, begin, 0)
         return _write(observation, token, place, begin), total
 
@@ -72,7 +72,17 @@ def observe(
     return observation.reshape(batch, num_agents, num_tokens, 3), total.reshape(batch, num_agents)
 
 
-def _compact(grid, entries, table, cell, env, head, offsets, locations, num_tokens):
+def _compact(
+    grid: jax.Array,
+    entries: jax.Array,
+    table: jax.Array,
+    cell: jax.Array,
+    env: jax.Array,
+    head: jax.Array,
+    offsets: np.ndarray,
+    locations: np.ndarray,
+    num_tokens: int,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Tokens `[n, T]` uint16 and their locations `[n, T]` uint8 for n lanes, and the token counts `[n]`."""
     num_lanes, row_size = cell.shape[0], table.shape[1] * table.shape[2]
     code = take(grid, cell[None] + jnp.asarray(offsets)[:, None]).astype(jnp.int32)
@@ -100,7 +110,7 @@ def _compact(grid, entries, table, cell, env, head, offsets, locations, num_toke
     used = slots < total[:, None]
     pointer = (owner & 0xFFFFFF).astype(jnp.int32) + (slots - num_tokens)
     token = take(table, jnp.where(used, pointer, 0) + (env * row_size)[:, None])
-    places = jnp.asarray(np.concatenate([locations[:1], locations, np.uint8([255])]))
+    places = jnp.asarray(np.concatenate([locations[:1], locations, np.full(1, 255, np.uint8)]))
     place = take(places, jnp.where(used, (owner >> 24).astype(jnp.int32), len(locations) + 1))
     return token, place, total
 

@@ -36,8 +36,8 @@ def one_by_one(
 ) -> Any:
     """Calls `act_fn(agent, acts, carry)` until nobody is pending.
 
-    Each round takes one agent of every environment; `acts` `[B]` is False where an environment has none left. The number
-    of rounds is the largest number of pending agents in one environment, so keep to this what cannot be done at once.
+    Each round takes one agent of every environment; `acts` `[B]` is False where an environment has none left. There are
+    as many rounds as the environment with the most pending agents needs, so keep to this what cannot be done at once.
     """
 
     def any_left(loop):

@@ -7,8 +7,8 @@ import numpy as np
 
 from grid_kernels.converters import Recipe
 from grid_kernels.inventory import Weights
-from metta_jax.config import ConverterConfig, GameConfig, WallConfig
-from metta_jax.mettagrid.map_pool import MapCounts, build_maps
+from metta_jax.config import AttackActionConfig, ConverterConfig, GameConfig
+from metta_jax.mettagrid.map_pool import MapCounts, build_maps, walls_of
 from metta_jax.mettagrid.stats import DERIVED, agent_stat_names
 from metta_jax.mettagrid.types import GLOBAL_TOKENS, EnvParams, Layout, Rules, StatsLevel
 
@@ -23,8 +23,7 @@ def build_layout(config: GameConfig, counts: MapCounts, stats: StatsLevel) -> La
     max_args = dict(MAX_ARGS)
     if config.actions.change_glyph is not None:
         max_args["change_glyph"] = max(config.actions.change_glyph.number_of_glyphs - 1, 0)
-    walls = {name: thing for name, thing in config.objects.items() if isinstance(thing, WallConfig)}
-    converters = {name: thing for name, thing in config.objects.items() if isinstance(thing, ConverterConfig)}
+    converters = _converters_of(config)
     groups = sorted(config.groups)
     stat_rewards = sorted({key for group in groups for key in config.agent_settings(group).rewards.stat_rewards()})
     return Layout(
@@ -39,7 +38,7 @@ def build_layout(config: GameConfig, counts: MapCounts, stats: StatsLevel) -> La
         num_tokens=config.num_observation_tokens,
         actions=actions,
         max_args=tuple(max_args[name] for name in actions),
-        wall_names=tuple(walls),
+        wall_names=tuple(walls_of(config)),
         converter_names=tuple(converters),
         group_names=tuple(groups),
         item_names=config.inventory_item_names,
@@ -58,6 +57,10 @@ def build_params(config: GameConfig, layout: Layout, maps: Sequence[np.ndarray])
     return EnvParams(rules=rules, maps=build_maps(layout, maps, np.asarray(rules.wall_swappable)))
 
 
+def _converters_of(config: GameConfig) -> dict[str, ConverterConfig]:
+    return {name: thing for name, thing in config.objects.items() if isinstance(thing, ConverterConfig)}
+
+
 def _stats_level(stats: StatsLevel, stat_rewards: Sequence[str]) -> StatsLevel:
     """At least what the rewarded statistics need."""
     if any(key.rpartition(".")[2] in DERIVED for key in stat_rewards):
@@ -74,8 +77,8 @@ def _rules(config: GameConfig, layout: Layout, num_maps: int) -> Rules:
     rewards = [s.rewards.item_rewards(items) for s in settings]
     actions = [config.actions.enabled()[name] for name in layout.actions]
     attack = config.actions.enabled().get("attack")
-    walls = [config.objects[name] for name in layout.wall_names]
-    converters = [config.objects[name] for name in layout.converter_names]
+    defense = attack.defense_resources if isinstance(attack, AttackActionConfig) else {}
+    walls, converters = walls_of(config).values(), list(_converters_of(config).values())
     stat_weight, stat_maximum, stat_index, stat_kind = _stat_rewards(config, layout)
     return Rules(
         max_steps=_int(config.max_steps),
@@ -101,7 +104,7 @@ def _rules(config: GameConfig, layout: Layout, num_maps: int) -> Rules:
         cost=_table(
             [[a.consumed_resources.get(i, 0 if i in a.requirements else -1) for i in items] for a in actions], items
         ),
-        defense=_int([attack.defense_resources.get(i, -1) if attack is not None else -1 for i in items]),
+        defense=_int([defense.get(i, -1) for i in items]),
         wall_type=_int([wall.type_id for wall in walls]),
         wall_swappable=jnp.asarray(np.asarray([wall.swappable for wall in walls], bool)),
         recipe=_recipes(converters, items),

@@ -23,8 +23,8 @@ class MettaGrid:
 
     Args:
       config: the rules.
-      maps: one map or a list of maps, each a rectangle of object names. Maps of different sizes are fine: the others are
-        padded with cells that nobody sees or enters.
+      maps: one map or a list of maps, each a rectangle of object names. Maps of different sizes are fine: smaller ones
+        are padded with cells that nobody sees or enters.
       stats: "full" keeps what `episode_stats` of the original reports, "totals" the values only, "none" nothing. Raised
         to what the rewarded statistics need.
 

@@ -35,7 +35,8 @@ def things(layout: Layout, params: EnvParams, state: EnvState) -> list[Thing]:
     """All objects in the order of their ids: the order in which a scan of the original map meets them."""
     start, now = np.asarray(params.maps.grid)[state.map_index], np.asarray(state.grid)
     codes = start[np.flatnonzero(start)].tolist()
-    places = {code: cell for cell, code in zip(np.flatnonzero(now).tolist(), now[np.flatnonzero(now)].tolist())}
+    occupied = np.flatnonzero(now)
+    places = dict(zip(now[occupied].tolist(), occupied.tolist(), strict=True))
     cells = np.flatnonzero(start).tolist()
     fixed = layout.agent_code  # codes below it are names of walls, which stay where they are
     return [
@@ -241,11 +242,9 @@ def _report(series: dict[str, Series], step: int) -> dict[str, float]:
         report[name] = x.value
         if x.updates is None:
             continue
-        values = derived_values(
-            *(np.float32(v) if i in (0, 4) else np.int32(v) for i, v in enumerate((
-                x.value, x.first_step, x.last_step, x.updates, x.lowest))),
-            np.int32(step),
-        )
+        value, lowest = np.float32(x.value), np.float32(x.lowest)
+        first_step, last_step, updates = (np.int32(n) for n in (x.first_step, x.last_step, x.updates))
+        values = derived_values(value, first_step, last_step, updates, lowest, np.int32(step))
         derived = dict(zip(DERIVED[1:], (float(v) for v in values[1:]), strict=True))
         if x.updates == 0:
             derived = {key: derived[key] for key in ("min", "max")}

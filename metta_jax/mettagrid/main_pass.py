@@ -34,9 +34,7 @@ class Trade(NamedTuple):
     converter_stats: Stats | None
 
 
-def main_pass(
-    layout: Layout, params: EnvParams, state: EnvState, body: Body, intent: Intent
-) -> tuple[EnvState, Body]:
+def main_pass(layout: Layout, params: EnvParams, state: EnvState, body: Body, intent: Intent) -> tuple[EnvState, Body]:
     """Runs the pass; `state.agent_stats` and `state.converter_stats` are up to date before and after."""
     rules = params.rules
     attack = layout.action("attack")
@@ -55,9 +53,7 @@ def main_pass(
     is_alone = jnp.any(jnp.stack([doing == a for a in alone if a >= 0] or [jnp.zeros_like(can)]), axis=0)
     outcome = jnp.where(can & ~(is_alone | moved | traded), FAILED, outcome)
     everyone = all_agents(acts.shape)
-    body, stats = finish(
-        layout, rules, body, state.agent_stats, intent, everyone, state.group, state.step, outcome
-    )
+    body, stats = finish(layout, rules, body, state.agent_stats, intent, everyone, state.group, state.step, outcome)
     return state.replace(agent_stats=stats), body
 
 
@@ -159,9 +155,7 @@ def _trade(
         )
         held, group = pick(trade.inventory, agent).astype(jnp.int32), pick(state.group, agent)
         gets = acts & (pick(doing, agent) == get)
-        took = get_outputs(
-            held, pick(rules.limit, group), converter, recipe, no_counts(agent.shape), state.step, gets
-        )
+        took = get_outputs(held, pick(rules.limit, group), converter, recipe, no_counts(agent.shape), state.step, gets)
         gave = put_inputs(took.inventory, took.converter, recipe, took.counts, state.step, acts & ~gets)
         change, touched = took.moved - gave.moved, took.touched | gave.touched
         purse = settle(

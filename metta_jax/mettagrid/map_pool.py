@@ -22,11 +22,16 @@ class MapCounts(NamedTuple):
     blocks: int
 
 
+def walls_of(config: GameConfig) -> dict[str, WallConfig]:
+    """Walls and blocks by name."""
+    return {name: thing for name, thing in config.objects.items() if isinstance(thing, WallConfig)}
+
+
 def read_maps(config: GameConfig, maps: Any) -> list[np.ndarray]:
     """One map or a list of maps, each rows of object names, as arrays of names.
 
-    Raises a ValueError that names the map, the row and the cell for ragged maps, unknown objects, and a number of agents
-    other than `num_agents`.
+    Raises a ValueError that names the map and the place: for ragged maps, unknown objects, and another number of
+    agents than `num_agents`.
     """
     if len(maps) and len(maps[0]) and isinstance(maps[0][0], str) and not isinstance(maps[0], str):
         maps = [maps]
@@ -37,8 +42,8 @@ def read_maps(config: GameConfig, maps: Any) -> list[np.ndarray]:
 
 def count_maps(config: GameConfig, maps: Sequence[np.ndarray]) -> MapCounts:
     """What the arrays of a pool must have room for."""
-    walls = [name for name, thing in config.objects.items() if isinstance(thing, WallConfig)]
-    blocks = [name for name in walls if config.objects[name].swappable]
+    walls = walls_of(config)
+    blocks = [name for name, wall in walls.items() if wall.swappable]
     converters = [name for name in config.objects if name not in walls]
     return MapCounts(
         height=max(len(rows) for rows in maps),
@@ -91,7 +96,7 @@ def _read_map(config: GameConfig, name: str, rows: Any) -> np.ndarray:
 
 
 def _map_arrays(layout: Layout, rows: np.ndarray, wall_swappable: np.ndarray) -> dict[str, np.ndarray]:
-    height, width = rows.shape
+    width = rows.shape[1]
     pad_rows, pad_columns = layout.pad
     r, c = np.divmod(np.arange(rows.size), width)
     cell = (r + pad_rows) * layout.stride + c + pad_columns

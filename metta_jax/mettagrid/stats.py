@@ -128,7 +128,8 @@ def record(stats: Stats | None, step: jax.Array, *events: Event) -> Stats | None
         return None
     batch, owners, size = stats.value.shape
     env = jnp.arange(batch, dtype=jnp.int32)[:, None]
-    owner, index, amount, where, count = (jnp.concatenate(parts, axis=1) for parts in zip(*map(_flat, events)))
+    parts = zip(*map(_flat, events), strict=True)
+    owner, index, amount, where, count = (jnp.concatenate(part, axis=1) for part in parts)
     flat = jnp.where(where, (env * owners + owner) * size + index, batch * owners * size)
 
     def at(x: jax.Array):

@@ -135,6 +135,6 @@ def _convert(rules: Rules, state: EnvState) -> EnvState:
 
 def _output_items(rules: Rules, layout: Layout, kind: jax.Array) -> jax.Array:
     """`[B, C, I]` bool: what each converter makes."""
-    item = jnp.arange(layout.num_items, dtype=jnp.int32)
+    item = jnp.arange(layout.num_items, dtype=jnp.int32)[None, None, None]
     makes = (rules.recipe.output_item[..., None] == item) & (rules.recipe.output_amount[..., None] > 0)
     return pick(jnp.any(makes, axis=2), kind)

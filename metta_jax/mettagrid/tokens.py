@@ -162,6 +162,6 @@ def _rows(layout: Layout, tokens: jax.Array, count: jax.Array) -> Rows:
 
 def _input_amounts(layout: Layout, rules: Rules) -> jax.Array:
     """`[P, R, I]` int32: recipes by item."""
-    item = jnp.arange(layout.num_items, dtype=jnp.int32)
+    item = jnp.arange(layout.num_items, dtype=jnp.int32)[None, None, None]
     uses = rules.recipe.input_item[..., None] == item
     return jnp.sum(jnp.where(uses, rules.recipe.input_amount[..., None], 0), axis=2, dtype=jnp.int32)

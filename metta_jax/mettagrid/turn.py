@@ -49,9 +49,7 @@ def weights_of(rules: Rules, group: jax.Array) -> Weights:
     return Weights(*(pick(x, group) for x in rules.weights))
 
 
-def begin(
-    layout: Layout, rules: Rules, body: Body, intent: Intent, acts: jax.Array
-) -> tuple[jax.Array, jax.Array]:
+def begin(layout: Layout, rules: Rules, body: Body, intent: Intent, acts: jax.Array) -> tuple[jax.Array, jax.Array]:
     """What hinders the acting agents of all lanes: an outcome up to FROZEN or FAILED (cannot pay), or SUCCEEDED so far.
 
     Returns:
@@ -133,6 +131,6 @@ def put_lane(tree, agent: jax.Array, lane, acts: jax.Array):
     return jax.tree.map(lambda x, y: put(x, agent[:, None], y, acts[:, None]), tree, lane)
 
 
-def all_agents(shape: tuple[int, int]) -> jax.Array:
+def all_agents(shape: tuple[int, ...]) -> jax.Array:
     """`[B, A]` int32: every lane is the agent of its number."""
     return jnp.broadcast_to(jnp.arange(shape[1], dtype=jnp.int32)[None], shape)

@@ -127,14 +127,10 @@ class VectorEnv:
             return new, choose(first.observation, observation)
 
         new = VectorState(env, state.max_steps)
-        state, observation = jax.lax.cond(
-            jnp.any(done), next_episodes, lambda *same: same, new, timestep.observation
-        )
+        state, observation = jax.lax.cond(jnp.any(done), next_episodes, lambda *same: same, new, timestep.observation)
         final_observation = timestep.observation
         timestep = timestep.replace(observation=observation)
-        return state, VectorTimeStep(
-            **vars(timestep), final_observation=final_observation, episode=_episode(env, done)
-        )
+        return state, VectorTimeStep(**vars(timestep), final_observation=final_observation, episode=_episode(env, done))
 
     def _start(self, params: EnvParams, keys: jax.Array) -> tuple[EnvState, TimeStep]:
         """A new episode for each key, on a map drawn from the pool."""
@@ -154,10 +150,9 @@ class VectorEnv:
         if num_chunks == 1:
             return fn(rules, *batch)
         shared = rules.max_steps.shape[0] == 1
-        split = jax.tree.map(
-            lambda x: x.reshape(num_chunks, x.shape[0] // num_chunks, *x.shape[1:]), batch if shared else (rules, *batch)
-        )
-        out = jax.lax.map(lambda chunk: fn(rules, *chunk) if shared else fn(*chunk), split)
+        chunks = batch if shared else (rules, *batch)
+        chunks = jax.tree.map(lambda x: x.reshape(num_chunks, x.shape[0] // num_chunks, *x.shape[1:]), chunks)
+        out = jax.lax.map(lambda chunk: fn(rules, *chunk) if shared else fn(*chunk), chunks)
         return jax.tree.map(lambda x: x.reshape(self.num_envs, *x.shape[2:]), out)
 
 

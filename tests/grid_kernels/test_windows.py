@@ -7,7 +7,8 @@ from grid_kernels.windows import window_locations, window_offsets
 
 
 def test_order_of_a_small_window():
-    assert window_offsets(3, 3).tolist() == [[0, 0], [-1, 0], [0, -1], [0, 1], [1, 0], [-1, -1], [-1, 1], [1, -1], [1, 1]]
+    cross, corners = [[0, 0], [-1, 0], [0, -1], [0, 1], [1, 0]], [[-1, -1], [-1, 1], [1, -1], [1, 1]]
+    assert window_offsets(3, 3).tolist() == cross + corners
 
 
 @pytest.mark.parametrize(("height", "width"), [(3, 15), (15, 3), (11, 11), (5, 9)])

@@ -15,6 +15,10 @@ BIN := $(VENV)/bin
 PYTEST ?= $(BIN)/python -m pytest -n 2 --dist loadfile
 ARGS ?=
 
+# The matrix factorizations that initialize a network take milliseconds on one thread, and many seconds on several
+# threads of OpenBLAS that wait for each other on a busy machine.
+export OPENBLAS_NUM_THREADS ?= 1
+
 .PHONY: demo test test-all check format install clean
 
 demo: install

@@ -54,6 +54,6 @@ def at_item(rows: jax.Array, item: jax.Array) -> jax.Array:
 
 def set_item(rows: jax.Array, item: jax.Array, value: jax.Array) -> jax.Array:
     """`rows` `[..., I]` with `rows[..., item[...]]` replaced by `value` `[...]`."""
-    lanes = jnp.arange(item.size, dtype=jnp.int32).reshape(item.shape)
-    flat = rows.reshape(-1).at[lanes * rows.shape[-1] + item]
-    return flat.set(value.astype(rows.dtype), mode="promise_in_bounds", unique_indices=True).reshape(rows.shape)
+    # Rows are short: writing all of each costs less than a scatter.
+    items = jnp.arange(rows.shape[-1], dtype=jnp.int32).reshape((1,) * item.ndim + (-1,))
+    return jnp.where(items == item[..., None], value[..., None].astype(rows.dtype), rows)

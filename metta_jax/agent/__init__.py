@@ -3,5 +3,8 @@
 from __future__ import annotations
 
 from metta_jax.agent.agent import Agent
+from metta_jax.agent.network import Architecture, ArchitectureOutput
+from metta_jax.agent.tables import AgentTables
+from metta_jax.agent.weights import LayerInfo, matrix_metrics
 
-__all__ = ["Agent"]
+__all__ = ["Agent", "AgentTables", "Architecture", "ArchitectureOutput", "LayerInfo", "matrix_metrics"]

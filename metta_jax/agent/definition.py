@@ -8,8 +8,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from metta_jax.agent.components import COMPONENTS, Component
-from metta_jax.agent.components.base import check_option, option_fields
+from metta_jax.agent.components import ALIASES, COMPONENTS, Component
+from metta_jax.agent.components.base import option_fields
+from metta_jax.agent.options import check_option
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ def _parse_component(name: str, entry: Mapping[str, Any]) -> ComponentDefinition
     if len(targets) != 1 or not isinstance(targets[0], str):
         raise ValueError(f"{path}: needs exactly one of '_target_' and 'type', a name of a component")
     kind_name = targets[0].rpartition(".")[2]
+    kind_name = ALIASES.get(kind_name, kind_name)
     if kind_name not in COMPONENTS:
         raise ValueError(
             f"{path}: unknown component '{targets[0]}'{_suggestion(kind_name, COMPONENTS)}; "
@@ -85,7 +87,7 @@ def _parse_component(name: str, entry: Mapping[str, Any]) -> ComponentDefinition
         raise ValueError(f"{path}.name: {entry['name']!r} differs from the component's key")
     kind = COMPONENTS[kind_name]
     options = _parse_options(path, kind, _given_options(path, entry))
-    return ComponentDefinition(name, kind_name, options, _parse_sources(path, kind, entry.get("sources")))
+    return ComponentDefinition(name, kind.__name__, options, _parse_sources(path, kind, entry.get("sources")))
 
 
 def _given_options(path: str, entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -69,12 +69,12 @@ def bind_features(
     return FeatureBinding(name_to_id, normalizations, remap, normalization)
 
 
-def warn_beyond_channels(binding: FeatureBinding, num_channels: int) -> None:
-    """Warns about names whose id does not fit a network that was built with `num_channels` channels."""
-    beyond = sorted(name for name, feature_id in binding.name_to_id.items() if feature_id >= num_channels)
+def warn_invisible(name_to_id: Mapping[str, int], num_channels: int) -> None:
+    """Warns about names whose id does not fit a box that was built with `num_channels` channels."""
+    beyond = sorted(name for name, feature_id in name_to_id.items() if feature_id >= num_channels)
     if beyond:
         warnings.warn(
-            f"the network has {num_channels} feature channels; {', '.join(beyond)} are invisible to it", stacklevel=3
+            f"the network has {num_channels} feature channels; it cannot see {', '.join(beyond)}", stacklevel=2
         )
 
 

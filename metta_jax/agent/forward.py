@@ -5,6 +5,9 @@ B environments' agents, T steps, M tokens, F flat actions, N = B * T rows, batch
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -34,14 +37,14 @@ def make_context(
     )
 
 
-def run_network(network: nn.Module, params: dict, context: Context) -> tuple[NetworkOutput, Recurrent]:
+def run_network(network: nn.Module, params: Mapping[str, Any], context: Context) -> tuple[NetworkOutput, Recurrent]:
     """The network's output for all N rows, and the state after the last step."""
     return network.apply({"params": params}, context)  # type: ignore[return-value]
 
 
 def act(
     network: nn.Module,
-    params: dict,
+    params: Mapping[str, Any],
     tables: AgentTables,
     observation: jax.Array,
     recurrent: Recurrent,
@@ -63,7 +66,7 @@ def act(
 
 def evaluate(
     network: nn.Module,
-    params: dict,
+    params: Mapping[str, Any],
     tables: AgentTables,
     observation: jax.Array,
     recurrent: Recurrent,

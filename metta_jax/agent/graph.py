@@ -19,7 +19,9 @@ class Node:
     definition: ComponentDefinition
     facts: Facts
     source_shapes: tuple[Shape, ...]
+    source_rows: tuple[int, ...]
     shape: Shape
+    rows: int  # arrays have this many times N rows
 
     @property
     def name(self) -> str:
@@ -27,7 +29,7 @@ class Node:
 
     def component(self, **linen: Any) -> Component:
         """The linen module of this node; `linen` takes `dtype`, `name` and `parent`."""
-        return _component(self.definition, self.facts, self.source_shapes, **linen)
+        return _component(self.definition, self.facts, self.source_shapes, self.source_rows, **linen)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,26 +75,43 @@ def _visit(
     definition = definitions[name]
     for source in definition.sources:
         _visit(source.name, (*path, name), definitions, facts, nodes)
-    source_shapes = tuple(nodes[source.name].shape for source in definition.sources)
-    component = _component(definition, facts, source_shapes, parent=None)
+    shapes = tuple(nodes[source.name].shape for source in definition.sources)
+    rows = tuple(nodes[source.name].rows for source in definition.sources)
+    if len(set(rows)) > 1:
+        raise ValueError(f"components.{name}: its sources have different numbers of rows: {list(rows)} times the batch")
+    component = _component(definition, facts, shapes, rows, parent=None)
     component.check()
-    nodes[name] = Node(definition, facts, source_shapes, component.shape())
+    nodes[name] = Node(definition, facts, shapes, rows, component.shape(), component.rows())
 
 
 def _component(
-    definition: ComponentDefinition, facts: Facts, source_shapes: tuple[Shape, ...], **linen: Any
+    definition: ComponentDefinition,
+    facts: Facts,
+    source_shapes: tuple[Shape, ...],
+    source_rows: tuple[int, ...],
+    **linen: Any,
 ) -> Component:
     kind = COMPONENTS[definition.kind]
     options = dict(definition.options)
     if kind.takes_slices:
         options["slices"] = tuple((source.dim, source.slice) for source in definition.sources)
-    return kind(component_name=definition.name, facts=facts, source_shapes=source_shapes, **options, **linen)
+    return kind(
+        component_name=definition.name,
+        facts=facts,
+        source_shapes=source_shapes,
+        source_rows=source_rows,
+        **options,
+        **linen,
+    )
 
 
 def _check_roles(graph: Graph, facts: Facts) -> None:
     recurrent = [node.name for node in graph.nodes if node.definition.kind == "LSTM"]
     if recurrent != ["_core_"]:
         raise ValueError(f"components: exactly '_core_' must be an LSTM, but LSTMs are {recurrent}")
+    for name in ("_core_", "_value_", "_action_"):
+        if any(rows != 1 for rows in (graph.node(name).rows, *graph.node(name).source_rows)):
+            raise ValueError(f"components.{name}: needs one row for each observation; a Reshape changed that")
     if graph.node("_action_embeds_").definition.kind != "ActionEmbedding":
         raise ValueError("components._action_embeds_: must be an ActionEmbedding")
     if graph.node("_value_").shape != (1,):

@@ -24,8 +24,8 @@ def lstm_layer(
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Runs T steps.
 
-    x [T, B, in] and the kernels [in, 4H], [H, 4H] have the compute dtype; h, c float32 [B, H]; keep bool [T, B] is false
-    where the state is zeroed before the step; bias float32 [4H], gates in the order input, forget, cell, output.
+    x [T, B, in] and the kernels [in, 4H], [H, 4H] have the compute dtype; h, c float32 [B, H]; keep bool [T, B] is
+    false where the state is zeroed before the step; bias float32 [4H], gates in the order input, forget, cell, output.
     Returns (outputs float32 [T, B, H], h, c).
     """
     # The part of the gates that does not depend on the state is one product for all steps.

@@ -48,7 +48,43 @@ def _fast() -> dict[str, Any]:
     }
 
 
-PRESETS = {"default": _default, "fast": _fast}
+def _latent_attn_tiny() -> dict[str, Any]:
+    """One query that looks at the tokens twice."""
+    attention = {"out_dim": 128, "num_layers": 2, "num_heads": 4, "num_query_tokens": 1, "use_cls_token": True}
+    return {
+        **_tokens(attr_embed_dim=10, num_freqs=4),
+        "encoded_obs": _cross_attention(**attention),
+        **_small_heads("encoded_obs"),
+    }
+
+
+def _latent_attn_small() -> dict[str, Any]:
+    """Ten queries that look at the tokens once and then at each other twice."""
+    return {
+        **_tokens(attr_embed_dim=8, num_freqs=8),
+        "obs_latent_attn": _cross_attention(out_dim=32, num_layers=1, num_heads=4, num_query_tokens=10),
+        "encoded_obs": _self_attention(num_layers=2, num_heads=4),
+        **_small_heads("encoded_obs"),
+    }
+
+
+def _latent_attn_med() -> dict[str, Any]:
+    """As small, with three layers and eight heads everywhere."""
+    return {
+        **_tokens(attr_embed_dim=12, num_freqs=8),
+        "obs_latent_attn": _cross_attention(out_dim=32, num_layers=3, num_heads=8, num_query_tokens=10),
+        "encoded_obs": _self_attention(num_layers=3, num_heads=8),
+        **_small_heads("encoded_obs"),
+    }
+
+
+PRESETS = {
+    "default": _default,
+    "fast": _fast,
+    "latent_attn_tiny": _latent_attn_tiny,
+    "latent_attn_small": _latent_attn_small,
+    "latent_attn_med": _latent_attn_med,
+}
 
 
 def _box() -> dict[str, Any]:
@@ -56,6 +92,29 @@ def _box() -> dict[str, Any]:
         "_obs_": {"type": "ObsTokenToBoxShaper", "sources": None},
         "obs_normalizer": {"type": "ObservationNormalizer", "sources": [{"name": "_obs_"}]},
     }
+
+
+def _tokens(attr_embed_dim: int, num_freqs: int) -> dict[str, Any]:
+    return {
+        "_obs_": {"type": "ObsTokenPadStrip", "sources": None},
+        "obs_normalizer": {"type": "ObsAttrValNorm", "sources": [{"name": "_obs_"}]},
+        "obs_fourier": {
+            "type": "ObsAttrEmbedFourier",
+            "sources": [{"name": "obs_normalizer"}],
+            "attr_embed_dim": attr_embed_dim,
+            "num_freqs": num_freqs,
+        },
+    }
+
+
+def _cross_attention(**options: Any) -> dict[str, Any]:
+    dims = {"query_token_dim": 32, "qk_dim": 32, "v_dim": 32}
+    return {"type": "ObsLatentAttn", "sources": [{"name": "obs_fourier"}], "use_mask": True, **dims, **options}
+
+
+def _self_attention(**options: Any) -> dict[str, Any]:
+    fixed = {"out_dim": 128, "use_cls_token": True}
+    return {"type": "ObsSelfAttn", "sources": [{"name": "obs_latent_attn"}], **fixed, **options}
 
 
 def _small_heads(source: str) -> dict[str, Any]:

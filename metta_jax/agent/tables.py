@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import flax.struct
 import jax
 import jax.numpy as jnp
@@ -11,8 +13,7 @@ from metta_jax.agent.actions import ActionSpace
 from metta_jax.agent.features import FeatureBinding
 
 
-@flax.struct.dataclass
-class AgentTables:
+class AgentTables(flax.struct.PyTreeNode):
     """Lookup tables of a bound agent; F flat actions, K action types.
 
     feature_remap: int32 [256], environment feature id -> policy feature id, 255 = dropped.
@@ -21,24 +22,25 @@ class AgentTables:
     flat_actions: int32 [F, 2]. action_offsets, max_args: int32 [K].
     """
 
-    feature_remap: jax.Array | np.ndarray
-    feature_normalization: jax.Array | np.ndarray
-    action_rows: jax.Array | np.ndarray
-    flat_actions: jax.Array | np.ndarray
-    action_offsets: jax.Array | np.ndarray
-    max_args: jax.Array | np.ndarray
+    feature_remap: jax.Array
+    feature_normalization: jax.Array
+    action_rows: jax.Array
+    flat_actions: jax.Array
+    action_offsets: jax.Array
+    max_args: jax.Array
 
     @classmethod
     def make(cls, features: FeatureBinding, action_space: ActionSpace, action_rows: np.ndarray) -> AgentTables:
-        """NumPy tables: making an agent touches no device."""
-        return cls(
-            feature_remap=features.remap,
-            feature_normalization=features.normalization,
-            action_rows=action_rows,
-            flat_actions=action_space.flat_actions(),
-            action_offsets=np.asarray(action_space.offsets, np.int32),
-            max_args=np.asarray(action_space.max_args, np.int32),
-        )
+        """Tables of a binding, still as NumPy arrays: making an agent touches no device."""
+        tables: dict[str, Any] = {
+            "feature_remap": features.remap,
+            "feature_normalization": features.normalization,
+            "action_rows": action_rows,
+            "flat_actions": action_space.flat_actions(),
+            "action_offsets": np.asarray(action_space.offsets, np.int32),
+            "max_args": np.asarray(action_space.max_args, np.int32),
+        }
+        return cls(**tables)
 
     def on_device(self) -> AgentTables:
         """The same tables as JAX arrays (constants, inside a traced function)."""

@@ -151,8 +151,8 @@ class GameConfig(Config, frozen=True):
                 problems.append(Problem(("objects", name, "type_id"), message, thing.type_id))
             if isinstance(thing, ConverterConfig) and thing.never_ends(items):
                 message = (
-                    "an endless source: conversion_ticks 0, cooldown 0 and no input that runs out need a max_output that "
-                    f"it can reach, which {thing.max_output} is not"
+                    "an endless source: conversion_ticks 0, cooldown 0 and no input that runs out need a max_output "
+                    f"that it can reach, which {thing.max_output} is not"
                 )
                 problems.append(Problem(("objects", name), message, thing.max_output))
         return problems

@@ -38,23 +38,16 @@ def plot_learning_curve(
       step_key, reward_key, loss_keys: keys in the records. Entropy has an axis of its own at the right.
       smoothing: weight of the past in the bold reward line, 0..1; the pale line is what was measured.
 
-    Raises:
-      ValueError: no record has a reward.
+    A panel without any value says so.
     """
-    steps, rewards = _series(records, step_key, reward_key)
-    if not len(steps):
-        raise ValueError(f"records: none of {len(records)} has a value for {reward_key!r}")
     figure = Figure(figsize=(11, 4.2), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2)
     if title:
         figure.suptitle(title, fontsize=12)
 
-    left.plot(steps, rewards, color=_COLORS["reward"], alpha=0.3, linewidth=1)
-    left.plot(steps, _smooth(rewards, smoothing), color=_COLORS["reward"], linewidth=2.2)
+    _plot_reward(left, *_series(records, step_key, reward_key), smoothing)
     left.set_title("reward per agent and episode", fontsize=10)
-    left.set_ylim(bottom=min(0.0, float(rewards.min())))
-
     _plot_losses(right, records, step_key, loss_keys)
     right.set_title("losses", fontsize=10)
     for axes in (left, right):
@@ -69,8 +62,17 @@ def plot_learning_curve(
     return path
 
 
+def _plot_reward(axes: Axes, steps: NDArray[np.float64], rewards: NDArray[np.float64], smoothing: float) -> None:
+    if not len(steps):
+        _say_empty(axes, "no episode has ended yet")
+        return
+    axes.plot(steps, rewards, color=_COLORS["reward"], alpha=0.3, linewidth=1)
+    axes.plot(steps, _smooth(rewards, smoothing), color=_COLORS["reward"], linewidth=2.2)
+    axes.set_ylim(bottom=min(0.0, float(rewards.min())))
+
+
 def _plot_losses(axes: Axes, records: Sequence[Mapping[str, Any]], step_key: str, keys: Sequence[str]) -> None:
-    lines = []
+    lines, shown = [], []
     for key in keys:
         steps, values = _series(records, step_key, key)
         if not len(steps):
@@ -79,11 +81,24 @@ def _plot_losses(axes: Axes, records: Sequence[Mapping[str, Any]], step_key: str
         # Entropy is a hundred times larger than the losses: on one axis they would be flat lines at zero.
         target = axes.twinx() if name == "entropy" else axes
         target.spines[["top"]].set_visible(False)
-        if target is not axes:
+        if target is axes:
+            shown.append(values)
+        else:
             target.set_ylabel("entropy", color=_COLORS["entropy"])
         lines += target.plot(steps, values, label=name.replace("_", " "), color=_COLORS.get(name), linewidth=1.5)
+    if shown:
+        # The first value losses of a fresh network would press everything after them onto the axis.
+        low, high = np.percentile(np.concatenate(shown), [2, 95])
+        margin = 0.1 * (high - low) or 1e-3
+        axes.set_ylim(low - margin, high + margin)
     if lines:
         axes.legend(handles=lines, frameon=False, fontsize=9, loc="best")
+    else:
+        _say_empty(axes, "no update has ended yet")
+
+
+def _say_empty(axes: Axes, text: str) -> None:
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="gray")
 
 
 def _series(

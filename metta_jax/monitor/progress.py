@@ -20,7 +20,7 @@ class ProgressLine:
 
     Args:
       total_steps: where the run ends.
-      start_step: where it begins; more than 0 after a resume. Speed counts from here.
+      start_step: where it begins; more than 0 after a resume.
       console: where to write; None: standard output.
       log_interval_s: seconds between lines when the output is not a terminal.
       clock: seconds, monotonic; for tests.
@@ -38,12 +38,12 @@ class ProgressLine:
         if total_steps < 1:
             raise ValueError(f"total_steps: {total_steps} is not at least 1")
         self._total_steps = total_steps
-        self._start_step = start_step
         self._console = Console(highlight=False) if console is None else console
         self._log_interval_s = log_interval_s
         self._clock = clock
-        self._start = clock()
-        self._last_time, self._last_step = self._start, start_step
+        self._last_time, self._last_step = clock(), start_step
+        # The time left is judged from the first update on: what comes before it is compilation.
+        self._first: tuple[float, int] | None = None
         self._last_printed = -float("inf")
         self._text = ""
         self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
@@ -55,7 +55,11 @@ class ProgressLine:
         now = self._clock()
         rate = (step - self._last_step) / max(now - self._last_time, 1e-9)
         self._last_time, self._last_step = now, step
-        remaining = _remaining_seconds(step - self._start_step, self._total_steps - step, now - self._start)
+        remaining = None
+        if self._first is None:
+            self._first = now, step
+        elif step > self._first[1]:
+            remaining = max(self._total_steps - step, 0) * (now - self._first[0]) / (step - self._first[1])
         self._text = _line(step, self._total_steps, rate, metrics, remaining)
         if self._live is not None:
             self._live.update(Text(self._text, no_wrap=True, overflow="ellipsis"), refresh=True)
@@ -104,10 +108,6 @@ def format_time(seconds: float) -> str:
     return f"{seconds / 86400:.1f} days"
 
 
-def _remaining_seconds(done: int, left: int, elapsed: float) -> float | None:
-    return None if done <= 0 or elapsed <= 0 else max(left, 0) * elapsed / done
-
-
 def _line(step: int, total: int, rate: float, metrics: Mapping[str, float], remaining: float | None) -> str:
     filled = round(20 * min(step / total, 1.0))
     parts = [
@@ -115,6 +115,6 @@ def _line(step: int, total: int, rate: float, metrics: Mapping[str, float], rema
         f"{format_count(step)}/{format_count(total)} steps",
         f"{format_count(rate)}/s",
         *(f"{name} {value:.3g}" for name, value in metrics.items()),
-        "starting" if remaining is None else f"{format_time(remaining)} left",
+        "time left unknown" if remaining is None else f"{format_time(remaining)} left",
     ]
     return "  ".join(parts)

@@ -39,7 +39,7 @@ __all__ = [
     "calculate_batch_sizes",
     "calculate_explained_variance",
     "calculate_prioritized_sampling_params",
-    "cleanup_old_policies",
+    "cleanup_old_policies",  # pyright: ignore[reportUnsupportedDunderAll]
     "compute_advantage",
     "compute_gradient_stats",
     "compute_ppo_losses",

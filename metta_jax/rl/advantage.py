@@ -12,10 +12,6 @@ import jax.numpy as jnp
 
 Estimator = Literal["importance_clipped", "gae", "vtrace"]
 
-# Steps of the backward recursion per loop iteration. Each is a handful of operations on one column, so the loop itself
-# is what costs; unrolling lets XLA fuse neighbours.
-_UNROLL = 8
-
 
 def compute_advantage(
     values: jax.Array,
@@ -92,7 +88,7 @@ def compute_advantage(
         return advantage, advantage
 
     start = jnp.zeros(values.shape[:1], values.dtype)
-    _, columns = jax.lax.scan(backward, start, (delta.T, decay.T), reverse=True, unroll=min(_UNROLL, values.shape[1]))
+    _, columns = jax.lax.scan(backward, start, (delta.T, decay.T), reverse=True)
     trace = columns.T
     if estimator != "vtrace":
         return jax.lax.stop_gradient(trace)

@@ -16,7 +16,7 @@ from metta_jax.rl import update as update_functions
 from metta_jax.rl.experience import create_experience, write_back
 from metta_jax.rl.kickstart import Kickstarter, collect_teachers, create_kickstarter
 from metta_jax.rl.optimizer import create_optimizer
-from metta_jax.rl.parameter_layers import layer_weights
+from metta_jax.rl.parameter_layers import layer_weights, weight_limits
 from metta_jax.rl.plan import TrainingPlan
 from metta_jax.rl.policy_checks import validate_policy_environment_match
 from metta_jax.rl.replay.layout import create_layout
@@ -93,7 +93,7 @@ class TrainingComponents:
             accumulate_minibatches=accumulate_minibatches,
         )
         validate_policy_environment_match(agent, env)
-        all_teachers = collect_teachers(config.kickstart, teachers, agent, policy_store)
+        all_teachers = collect_teachers(config.kickstart, teachers, agent, env, policy_store)
         plan = TrainingPlan(
             env=env,
             agent=agent,
@@ -152,10 +152,14 @@ class TrainingComponents:
 
     # -- state ----------------------------------------------------------------------------------------------------
 
-    def init(self, key: jax.Array) -> TrainState:
-        """The state before the first rollout: fresh parameters, environments and counters; consumes `key`."""
+    def init(self, key: jax.Array, params: Any = None) -> TrainState:
+        """The state before the first rollout: fresh environments and counters; consumes `key`.
+
+        Args:
+            params: parameters to start from, those of a loaded policy; None for fresh ones.
+        """
         teacher_params = tuple(teacher.params for teacher in self.plan.teachers)
-        return self._programs["init"](self.plan.env.params, teacher_params, key)
+        return self._programs["init"](self.plan.env.params, teacher_params, key, params)
 
     def split_key(self, state: TrainState) -> tuple[TrainState, jax.Array]:
         """A key for one use, and the state that will never give it again."""
@@ -217,8 +221,10 @@ class TrainingComponents:
         return self._programs["write_back"](batch, minibatch, loss)
 
     def optimize_step(self, state: TrainState, accumulate_steps: int = 1) -> TrainState:
-        """One optimizer step if `accumulate_steps` gradients are in, else the same state."""
-        return self._programs["optimize_step"](state, accumulate_steps)
+        """One optimizer step if `accumulate_steps` (at least 1) gradients are in, else the same state."""
+        if accumulate_steps < 1:
+            raise ValueError(f"accumulate_steps: {accumulate_steps} is not at least 1")
+        return self._programs["optimize_step"](state, jnp.int32(accumulate_steps))
 
     def finish_epoch(self, state: TrainState) -> TrainState:
         """End of an update epoch: `epoch` + 1, and the reference weights of l2_init_loss if they are due."""
@@ -254,13 +260,18 @@ class TrainingComponents:
 
 
 def _compile(plan: TrainingPlan) -> dict[str, Callable[..., Any]]:
-    """The jitted functions. Nothing is traced before the first call."""
+    """The jitted functions, each its own object: `jit` shares what it compiled between equal functions.
+
+    Nothing is traced before the first call.
+    """
 
     def bind(function: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *args: function(plan, *args)
 
     def rollout(env_params: Any, state: TrainState) -> TrainState:
-        return rollout_functions.perform_rollout(plan, env_params, state.replace(experience=_empty(plan, state)))
+        return rollout_functions.perform_rollout(
+            plan, env_params, state.replace(experience=_empty(plan, state.observation, state.recurrent))
+        )
 
     def update(state: TrainState, batch: Experience) -> tuple[TrainState, Any, dict[str, jax.Array]]:
         state, batch, metrics = update_functions.update(plan, state, batch)
@@ -273,17 +284,17 @@ def _compile(plan: TrainingPlan) -> dict[str, Callable[..., Any]]:
         return state.replace(experience=batch), metrics
 
     return {
-        "init": jax.jit(lambda env_params, teachers, key: init_state(plan, env_params, teachers, key)),
-        "split_key": jax.jit(update_functions.split_key),
+        "init": jax.jit(bind(init_state)),
+        "split_key": jax.jit(lambda state: update_functions.split_key(state)),
         "reset_for_rollout": jax.jit(bind(rollout_functions.reset_for_rollout)),
         "rollout_step": jax.jit(bind(rollout_functions.perform_rollout_step)),
         "rollout": jax.jit(rollout),
-        "reset_training_state": jax.jit(update_functions.reset_training_state),
+        "reset_training_state": jax.jit(lambda state: update_functions.reset_training_state(state)),
         "compute_advantages": jax.jit(bind(update_functions.compute_advantages)),
         "sample_minibatch": jax.jit(bind(update_functions.sample_minibatch)),
         "train_minibatch": jax.jit(bind(update_functions.train_minibatch)),
-        "write_back": jax.jit(write_back),
-        "optimize_step": jax.jit(bind(update_functions.optimize_step), static_argnums=1),
+        "write_back": jax.jit(lambda batch, minibatch, loss: write_back(batch, minibatch, loss)),
+        "optimize_step": jax.jit(bind(update_functions.optimize_step)),
         "finish_epoch": jax.jit(bind(update_functions.finish_epoch)),
         "exceeds_target_kl": jax.jit(bind(update_functions.exceeds_target_kl)),
         "finish_update": jax.jit(bind(update_functions.finish_update)),
@@ -293,15 +304,17 @@ def _compile(plan: TrainingPlan) -> dict[str, Callable[..., Any]]:
     }
 
 
-def init_state(plan: TrainingPlan, env_params: Any, teacher_params: tuple[Any, ...], key: jax.Array) -> TrainState:
-    """The state before the first rollout."""
+def init_state(
+    plan: TrainingPlan, env_params: Any, teacher_params: tuple[Any, ...], key: jax.Array, params: Any = None
+) -> TrainState:
+    """The state before the first rollout; `params` None for fresh ones."""
     agent_key, env_key, run_key = jax.random.split(key, 3)
-    params = plan.agent.init(agent_key)
+    params = plan.agent.init(agent_key) if params is None else params
     env_state, timestep = plan.env.reset(env_params, env_key)
     num_agents = plan.layout.num_agents
     observation = timestep.observation.reshape(num_agents, *timestep.observation.shape[2:])
     recurrent = plan.agent.initial_state(num_agents)
-    state = TrainState(
+    return TrainState(
         params=params,
         opt_state=plan.optimizer.init(params),
         grads=zero_gradients(params),
@@ -312,11 +325,12 @@ def init_state(plan: TrainingPlan, env_params: Any, teacher_params: tuple[Any, .
         truncated=jnp.zeros((num_agents,), jnp.float32),
         final_value=jnp.zeros((num_agents,), jnp.float32),
         recurrent=recurrent,
-        experience=None,
+        experience=_empty(plan, observation, recurrent),
         position=jnp.zeros((), jnp.int32),
         losses=zero_losses(),
         gradient_stats=no_gradient_stats(),
         l2_init=layer_weights(plan.agent, params) if plan.uses_reference_weights else {},
+        weight_limits=weight_limits(plan.agent, params),
         teacher_params=teacher_params,
         teacher_recurrent=tuple(teacher.agent.initial_state(num_agents) for teacher in plan.teachers),
         episodes=zero_episodes(plan.num_envs, plan.agents_per_env),
@@ -327,14 +341,13 @@ def init_state(plan: TrainingPlan, env_params: Any, teacher_params: tuple[Any, .
         rollout_count=jnp.zeros((), jnp.int32),
         num_skipped_steps=jnp.zeros((), jnp.int32),
     )
-    return state.replace(experience=_empty(plan, state))
 
 
-def _empty(plan: TrainingPlan, state: TrainState) -> Experience:
+def _empty(plan: TrainingPlan, observation: jax.Array, recurrent: Any) -> Experience:
     return create_experience(
         plan.layout,
-        state.observation,
-        state.recurrent,
+        observation,
+        recurrent,
         num_flat_actions=plan.agent.num_flat_actions,
         num_teachers=len(plan.teachers),
     )

@@ -85,9 +85,7 @@ def write_rows(experience: Experience, layout: BatchLayout, row_round: jax.Array
     return _write_fields(experience, values, write)
 
 
-def take_minibatch(
-    batch: Experience, advantages: jax.Array, indices: jax.Array, prio_weights: jax.Array
-) -> Minibatch:
+def take_minibatch(batch: Experience, advantages: jax.Array, indices: jax.Array, prio_weights: jax.Array) -> Minibatch:
     """The rows `indices` int32 [B] of the buffer, with their advantages [S, T] and weights float32 [B, 1]."""
 
     def take(rows: jax.Array) -> jax.Array:

@@ -92,12 +92,15 @@ def create_kickstarter(teachers: Sequence[Teacher], kickstart: Any) -> Kickstart
     )
 
 
-def collect_teachers(kickstart: Any, teachers: Sequence[Any], agent: Any, policy_store: Any) -> tuple[Teacher, ...]:
+def collect_teachers(
+    kickstart: Any, teachers: Sequence[Any], agent: Any, env: Any, policy_store: Any
+) -> tuple[Teacher, ...]:
     """Given teachers first, then those the configuration names: additional_teachers, then teacher_uri.
 
     Args:
-        kickstart: a KickstartConfig. teachers: `Teacher`s, (agent, params) pairs or policy records.
-        agent: the student. policy_store: needed only if the configuration names teachers.
+        kickstart: a KickstartConfig. teachers: `Teacher`s, (agent, params) pairs or policy records, bound to `env`.
+        agent: the student. env: what teachers of the configuration are bound to.
+        policy_store: needed only if the configuration names teachers.
 
     Raises:
         ValueError: a teacher is named but there is no store, or a teacher's actions are not the student's.
@@ -113,8 +116,9 @@ def collect_teachers(kickstart: Any, teachers: Sequence[Any], agent: Any, policy
         if policy_store is None:
             raise ValueError(f"{field}: {entry.teacher_uri!r} needs a policy store; give policy_store= or teachers=")
         record = policy_store.policy_record(entry.teacher_uri)
+        bound = record.agent.bind(env) if hasattr(record.agent, "bind") else record.agent
         collected.append(
-            Teacher(record.agent, record.params, entry.action_loss_coef, entry.value_loss_coef, name=entry.teacher_uri)
+            Teacher(bound, record.params, entry.action_loss_coef, entry.value_loss_coef, name=entry.teacher_uri)
         )
     for teacher in collected:
         check_teacher(teacher, agent)
@@ -124,15 +128,15 @@ def collect_teachers(kickstart: Any, teachers: Sequence[Any], agent: Any, policy
 def check_teacher(teacher: Teacher, agent: Any) -> None:
     """Raise ValueError unless the teacher's flat actions are those of `agent`."""
     ours, theirs = np.asarray(agent.flat_actions), np.asarray(teacher.agent.flat_actions)
-    names, teacher_names = (getattr(a, "action_names", None) for a in (agent, teacher.agent))
-    if ours.shape != theirs.shape or not np.array_equal(ours, theirs):
+    names, teacher_names = _action_names(agent), _action_names(teacher.agent)
+    if not np.array_equal(ours, theirs):
         raise ValueError(
-            f"teachers: {teacher.name!r} has {theirs.shape[0]} flat actions {_action_text(teacher_names)}, the "
-            f"environment has {ours.shape[0]} {_action_text(names)}; bind the teacher to this environment first"
+            f"teachers: {teacher.name!r} has {theirs.shape[0]} flat actions {teacher_names or ''}, the "
+            f"environment has {ours.shape[0]} {names or ''}; bind the teacher to this environment first"
         )
-    if names is not None and teacher_names is not None and tuple(names) != tuple(teacher_names):
+    if names and teacher_names and names != teacher_names:
         raise ValueError(
-            f"teachers: {teacher.name!r} has the actions {tuple(teacher_names)}, the environment has {tuple(names)}; "
+            f"teachers: {teacher.name!r} has the actions {teacher_names}, the environment has {names}; "
             "bind the teacher to this environment first"
         )
 
@@ -141,12 +145,16 @@ def _as_teacher(teacher: Any, index: int) -> Teacher:
     if isinstance(teacher, Teacher):
         return teacher
     name = f"teachers[{index}]"
-    if isinstance(teacher, tuple) and len(teacher) == 2:
-        return Teacher(teacher[0], teacher[1], name=name)
-    if hasattr(teacher, "agent") and hasattr(teacher, "params"):
-        return Teacher(teacher.agent, teacher.params, name=str(getattr(teacher, "uri", name)))
+    if isinstance(teacher, tuple):
+        agent, params = teacher
+        return Teacher(agent, params, name=name)
+    agent, params = getattr(teacher, "agent", None), getattr(teacher, "params", None)
+    if agent is not None and params is not None:
+        return Teacher(agent, params, name=str(getattr(teacher, "uri", name)))
     raise ValueError(f"{name}: {type(teacher).__name__} is not a Teacher, an (agent, params) pair or a policy record")
 
 
-def _action_text(names: Any) -> str:
-    return "" if names is None else str(tuple(names))
+def _action_names(agent: Any) -> tuple[str, ...]:
+    """Names of the flat actions, () if the agent does not tell."""
+    space = getattr(agent, "action_space", None)
+    return tuple(getattr(agent, "action_names", ()) if space is None else space.full_names())

@@ -15,7 +15,12 @@ from metta_jax.rl.train_state import Experience, Minibatch, MinibatchLoss, Param
 
 
 def process_minibatch_update(
-    plan: TrainingPlan, params: Params, minibatch: Minibatch, *, reference: dict[str, jax.Array], agent_step: StepCounter
+    plan: TrainingPlan,
+    params: Params,
+    minibatch: Minibatch,
+    *,
+    reference: dict[str, jax.Array],
+    agent_step: StepCounter,
 ) -> tuple[Params, MinibatchLoss]:
     """Gradient of the total loss with respect to `params`, and the losses.
 
@@ -33,7 +38,12 @@ def process_minibatch_update(
 
 
 def minibatch_loss(
-    plan: TrainingPlan, params: Params, minibatch: Minibatch, *, reference: dict[str, jax.Array], agent_step: StepCounter
+    plan: TrainingPlan,
+    params: Params,
+    minibatch: Minibatch,
+    *,
+    reference: dict[str, jax.Array],
+    agent_step: StepCounter,
 ) -> MinibatchLoss:
     """The total loss of a minibatch and its parts: the function that is differentiated."""
     config = plan.config
@@ -138,7 +148,7 @@ def trace_advantages(
     def fold(reward: jax.Array, final_value: jax.Array) -> jax.Array:
         return reward + ppo.gamma * final_value if options.bootstrap_truncated else reward
 
-    next_slot: dict[str, jax.Array] = {}
+    next_slot: dict[str, Any] = {}
     if options.bootstrap_last:
         next_slot = {
             "next_value": following.next_value,

@@ -28,9 +28,14 @@ def reference_interval(agent: Any) -> int:
     return int(getattr(getattr(agent, "config", None), "l2_init_weight_update_interval", 0))
 
 
-def clip_weights(agent: Any, params: Params) -> Params:
-    """The parameters with the agent's own limits on its weights applied."""
-    return agent.clip_weights(params) if hasattr(agent, "clip_weights") else params
+def weight_limits(agent: Any, params: Params) -> dict[str, jax.Array]:
+    """Bounds of the agent's weights, from its first parameters; {} for an agent that clips none."""
+    return agent.weight_limits(params) if hasattr(agent, "weight_limits") else {}
+
+
+def clip_weights(agent: Any, params: Params, limits: dict[str, jax.Array]) -> Params:
+    """The parameters with the weights clamped to `limits`; as they are without limits."""
+    return agent.clip_weights(params, limits) if limits else params
 
 
 def _layers(agent: Any) -> Any:

@@ -5,24 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import numpy as np
 
 
 def validate_policy_environment_match(policy: Any, env: Any) -> None:
-    """Raise ValueError unless the policy was built for observations and actions like those of `env`.
+    """Raise ValueError unless the policy was bound to observations and actions like those of `env`.
 
     Args:
-        policy: an agent; its facts `num_observation_tokens`, `obs_width`, `obs_height` and `num_flat_actions` are
-            compared where it has them.
+        policy: an agent. Its window (`names.obs_height`, `names.obs_width`) is compared if it tells, and its table
+            `flat_actions`.
         env: anything with the static facts of an environment.
     """
-    expected = (env.num_observation_tokens, 3)
-    shape = getattr(policy, "observation_shape", None)
-    if shape is None:
-        return
-    if tuple(shape) != expected:
+    expected = (env.obs_height, env.obs_width)
+    if not hasattr(policy, "apply"):
         raise ValueError(
-            f"Observation space mismatch error: component '_obs_' was built for observations of shape {tuple(shape)}, "
-            f"the environment's have shape {expected}"
+            "No component with observation shape found in policy. "
+            f"Environment observation shape: {(env.num_observation_tokens, 3)}"
+        )
+    names = getattr(policy, "names", None)
+    window = expected if names is None else (names.obs_height, names.obs_width)
+    if window != expected:
+        raise ValueError(
+            f"Observation space mismatch error: component '_obs_' was built for a window of {window}, the "
+            f"environment's is {expected} (height, width)"
+        )
+    actions = [(kind, argument) for kind, most in enumerate(env.max_action_args) for argument in range(most + 1)]
+    if not np.array_equal(np.asarray(policy.flat_actions), np.asarray(actions)):
+        raise ValueError(
+            f"Action space mismatch error: the policy has {len(policy.flat_actions)} flat actions, the environment has "
+            f"{len(actions)} of {tuple(env.action_names)}; bind the policy to this environment"
         )
 
 

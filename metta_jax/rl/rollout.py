@@ -12,11 +12,12 @@ import jax
 import jax.numpy as jnp
 
 from metta_jax.rl.experience import write_rows, write_slot
+from metta_jax.rl.one_turn import one_turn
 from metta_jax.rl.plan import TrainingPlan
 from metta_jax.rl.train_state import EpisodeTotals, Experience, Recurrent, TrainState, zero_episodes
 
 # Fields that a rollout reads but never changes; they stay outside its loop.
-_CONSTANT = ("params", "opt_state", "grads", "l2_init", "teacher_params", "losses", "gradient_stats")
+_CONSTANT = ("params", "opt_state", "grads", "l2_init", "weight_limits", "teacher_params", "losses", "gradient_stats")
 
 
 def reset_for_rollout(plan: TrainingPlan, state: TrainState) -> TrainState:
@@ -46,10 +47,7 @@ def perform_rollout_step(
         stepped, info = rollout_slot(plan, env_params, loop[0].replace(**constants))
         return _without(stepped), info
 
-    # A loop of one turn, whose number XLA cannot know. In the body of a loop it lays out the weights as in the loop of
-    # `perform_rollout`; straight code gets other matrix products, whose last bits differ.
-    num_turns = (carry.position >= 0).astype(jnp.int32)
-    carry, info = jax.lax.fori_loop(0, num_turns, slot, (carry, _no_info(plan)))
+    carry, info = jax.lax.fori_loop(0, one_turn(carry.position), slot, (carry, _no_info(plan)))
 
     def finish(carry: TrainState) -> TrainState:
         return _without(finish_rollout(plan, carry.replace(**constants)))
@@ -63,11 +61,11 @@ def perform_rollout(plan: TrainingPlan, env_params: Any, state: TrainState) -> T
     state = reset_for_rollout(plan, state)
     constants = _constants(state)
 
-    def slot(carry: TrainState, _: None) -> tuple[TrainState, None]:
-        stepped, _ = rollout_slot(plan, env_params, carry.replace(**constants))
+    def slot(carry: TrainState, _: Any) -> tuple[TrainState, None]:
+        stepped, _info = rollout_slot(plan, env_params, carry.replace(**constants))
         return _without(stepped), None
 
-    def one_round(carry: TrainState, _: None) -> tuple[TrainState, None]:
+    def one_round(carry: TrainState, _: Any) -> tuple[TrainState, Any]:
         return jax.lax.scan(slot, begin_round(plan, carry), None, length=plan.layout.horizon)
 
     carry, _ = jax.lax.scan(one_round, _without(state), None, length=plan.layout.num_rounds)
@@ -78,14 +76,10 @@ def begin_round(plan: TrainingPlan, state: TrainState) -> TrainState:
     """Store the recurrent state before the first slot of the rows that this round will write."""
     row_round = state.position // plan.layout.horizon
     initial = (jnp.swapaxes(state.recurrent[0], 0, 1), jnp.swapaxes(state.recurrent[1], 0, 1))
-    return state.replace(
-        experience=write_rows(state.experience, plan.layout, row_round, {"initial_state": initial})
-    )
+    return state.replace(experience=write_rows(state.experience, plan.layout, row_round, {"initial_state": initial}))
 
 
-def rollout_slot(
-    plan: TrainingPlan, env_params: Any, state: TrainState
-) -> tuple[TrainState, dict[str, jax.Array]]:
+def rollout_slot(plan: TrainingPlan, env_params: Any, state: TrainState) -> tuple[TrainState, dict[str, jax.Array]]:
     """Act, write the slot, step the environments. Does not store initial states or the slot after the last."""
     key, action_key = jax.random.split(state.key)
     reset = episode_ended(plan, state.done, state.truncated)

@@ -18,8 +18,7 @@ Params = Any
 Recurrent = tuple[jax.Array, jax.Array]
 
 
-@struct.dataclass
-class StepCounter:
+class StepCounter(struct.PyTreeNode):
     """A count of agent steps in two 32-bit words: runs are longer than 2**31 steps and JAX has no 64-bit integers here.
 
     `int(counter)` reads it on the host.
@@ -40,13 +39,17 @@ class StepCounter:
         return StepCounter(low=low, high=self.high + (low < self.low).astype(jnp.uint32))
 
     def remaining(self, target: int) -> jax.Array:
-        """`target` minus the counter as float32 [], exact in the integers before the final rounding."""
+        """`target` minus the counter as float32 [], exact but for one rounding at the end."""
         target_low, target_high = jnp.uint32(target & 0xFFFFFFFF), jnp.uint32(target >> 32)
-        borrow = (target_low < self.low).astype(jnp.uint32)
-        low, high = target_low - self.low, target_high - self.high - borrow
-        # The high word read as a signed number makes a passed target negative.
-        signed_high = jax.lax.bitcast_convert_type(high, jnp.int32).astype(jnp.float32)
-        return signed_high * jnp.float32(2.0**32) + low.astype(jnp.float32)
+        low, high = target_low - self.low, target_high - self.high - (target_low < self.low).astype(jnp.uint32)
+        # Two's complement: the magnitude is taken in integers, a float32 would lose small negative numbers.
+        negative = high >> 31 == 1
+        low, high = (
+            jnp.where(negative, ~low + 1, low),
+            jnp.where(negative, ~high + (low == 0).astype(jnp.uint32), high),
+        )
+        magnitude = high.astype(jnp.float32) * jnp.float32(2.0**32) + low.astype(jnp.float32)
+        return jnp.where(negative, -magnitude, magnitude)
 
     def __int__(self) -> int:
         return (int(np.asarray(self.high)) << 32) | int(np.asarray(self.low))
@@ -54,8 +57,7 @@ class StepCounter:
     __index__ = __int__
 
 
-@struct.dataclass
-class Experience:
+class Experience(struct.PyTreeNode):
     """The rollout buffer. Slot t holds what came with observation t, so the reward of action t is in slot t + 1."""
 
     observation: jax.Array  # uint8 [S, T, M, 3]
@@ -77,8 +79,7 @@ class Experience:
     teacher_values: tuple[jax.Array, ...]  # float32 [S, T] per teacher
 
 
-@struct.dataclass
-class Minibatch:
+class Minibatch(struct.PyTreeNode):
     """B rows of the buffer. Slots as in `Experience`."""
 
     obs: jax.Array  # uint8 [B, T, M, 3]
@@ -104,8 +105,7 @@ class Minibatch:
     teacher_values: tuple[jax.Array, ...]  # float32 [B, T] per teacher
 
 
-@struct.dataclass
-class Losses:
+class Losses(struct.PyTreeNode):
     """Sums over the minibatches of one update, float32 []; `loss_stats` divides by `num_minibatches`."""
 
     policy_loss: jax.Array
@@ -123,8 +123,7 @@ class Losses:
     num_minibatches: jax.Array  # int32 []
 
 
-@struct.dataclass
-class MinibatchLoss:
+class MinibatchLoss(struct.PyTreeNode):
     """What one forward and backward pass found."""
 
     total: jax.Array  # float32 [], the number that was differentiated
@@ -133,8 +132,7 @@ class MinibatchLoss:
     ratio: jax.Array  # float32 [B, T], new importance ratios
 
 
-@struct.dataclass
-class GradientSum:
+class GradientSum(struct.PyTreeNode):
     """Gradients of the minibatches since the last optimizer step."""
 
     total: Params
@@ -145,8 +143,7 @@ class GradientSum:
         return GradientSum(total=jax.tree.map(jnp.add, self.total, grads), count=self.count + 1)
 
 
-@struct.dataclass
-class GradientStats:
+class GradientStats(struct.PyTreeNode):
     """Moments of the last gradient that was due for statistics, float32 []; NaN if none was due in this update."""
 
     mean: jax.Array
@@ -155,8 +152,7 @@ class GradientStats:
     clipped_norm: jax.Array
 
 
-@struct.dataclass
-class EpisodeTotals:
+class EpisodeTotals(struct.PyTreeNode):
     """Episodes that ended since the rollout began, per environment."""
 
     count: jax.Array  # int32 [N]
@@ -164,8 +160,7 @@ class EpisodeTotals:
     length_sum: jax.Array  # int32 [N]
 
 
-@struct.dataclass
-class TrainState:
+class TrainState(struct.PyTreeNode):
     """The whole state of a training run. Saving it and loading it continues the run bit for bit."""
 
     params: Params
@@ -178,11 +173,12 @@ class TrainState:
     truncated: jax.Array  # float32 [A]
     final_value: jax.Array  # float32 [A], as in Experience
     recurrent: Recurrent  # float32 [L, A, H] each
-    experience: Experience
+    experience: Any  # Experience; None where a function does without it
     position: jax.Array  # int32 [], slots written since the rollout began
     losses: Losses
     gradient_stats: GradientStats
     l2_init: dict[str, jax.Array]  # reference weights of the parameter layers; empty if the loss is off
+    weight_limits: dict[str, jax.Array]  # bounds of weight clipping, from the first parameters; empty if it is off
     teacher_params: tuple[Params, ...]
     teacher_recurrent: tuple[Recurrent, ...]
     episodes: EpisodeTotals
@@ -216,6 +212,13 @@ def zero_losses() -> Losses:
         explained_variance=jnp.full((), jnp.nan, jnp.float32),
         num_minibatches=jnp.zeros((), jnp.int32),
     )
+
+
+def no_loss(minibatch: Minibatch) -> MinibatchLoss:
+    """Zeros with the shapes of the loss of `minibatch`."""
+    zero = jnp.zeros((), jnp.float32)
+    slots = jnp.zeros(minibatch.logprobs.shape, jnp.float32)
+    return MinibatchLoss(total=zero, parts=dict.fromkeys(LOSS_PARTS, zero), values=slots, ratio=slots)
 
 
 def no_gradient_stats() -> GradientStats:

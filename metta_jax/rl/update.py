@@ -14,6 +14,7 @@ from metta_jax.rl.experience import experience_stats, take_minibatch, write_back
 from metta_jax.rl.gradient_stats import global_norm, gradient_moments
 from metta_jax.rl.losses import add_losses, loss_stats
 from metta_jax.rl.minibatch import batch_advantages, process_minibatch_update
+from metta_jax.rl.one_turn import one_turn, tied_to_turn
 from metta_jax.rl.optimizer import clip_factor
 from metta_jax.rl.parameter_layers import clip_weights, layer_weights, reference_interval
 from metta_jax.rl.plan import TrainingPlan
@@ -22,10 +23,12 @@ from metta_jax.rl.schedules import learning_rate
 from metta_jax.rl.train_state import (
     Experience,
     GradientStats,
+    GradientSum,
     Minibatch,
     MinibatchLoss,
     TrainState,
     no_gradient_stats,
+    no_loss,
     zero_gradients,
     zero_losses,
 )
@@ -111,29 +114,37 @@ def sample_minibatch(
     plan: TrainingPlan, key: jax.Array, batch: Experience, advantages: jax.Array, beta: jax.Array
 ) -> Minibatch:
     """Draw `minibatch_segments` different rows by the size of their advantages; consumes `key`."""
+    num_rows = plan.layout.minibatch_segments
     prio_alpha = plan.config.prioritized_experience_replay.prio_alpha
-    probabilities = segment_probabilities(advantages, prio_alpha=prio_alpha)
-    indices, weights = draw_segments(key, probabilities, plan.layout.minibatch_segments, beta=beta)
+
+    def turn(index: jax.Array, _: Any) -> tuple[jax.Array, jax.Array]:
+        probabilities = segment_probabilities(tied_to_turn(advantages, index), prio_alpha=prio_alpha)
+        return draw_segments(key, probabilities, num_rows, beta=beta)
+
+    nothing = (jnp.zeros((num_rows,), jnp.int32), jnp.zeros((num_rows, 1), jnp.float32))
+    indices, weights = jax.lax.fori_loop(0, one_turn(batch.action[0, 0, 0]), turn, nothing)
     return take_minibatch(batch, advantages, indices, weights)
 
 
-def train_minibatch(
-    plan: TrainingPlan, state: TrainState, minibatch: Minibatch
-) -> tuple[TrainState, MinibatchLoss]:
+def train_minibatch(plan: TrainingPlan, state: TrainState, minibatch: Minibatch) -> tuple[TrainState, MinibatchLoss]:
     """Forward and backward pass; adds the gradient to `state.grads` and the loss parts to `state.losses`."""
-    grads, loss = process_minibatch_update(
-        plan, state.params, minibatch, reference=state.l2_init, agent_step=state.agent_step
-    )
-    return state.replace(grads=state.grads.add(grads), losses=add_losses(state.losses, loss.parts)), loss
+
+    def turn(index: jax.Array, carry: tuple[GradientSum, MinibatchLoss]) -> tuple[GradientSum, MinibatchLoss]:
+        rows = minibatch.replace(obs=tied_to_turn(minibatch.obs, index))
+        grads, loss = process_minibatch_update(
+            plan, state.params, rows, reference=state.l2_init, agent_step=state.agent_step
+        )
+        return carry[0].add(grads), loss
+
+    grads, loss = jax.lax.fori_loop(0, one_turn(state.epoch), turn, (state.grads, no_loss(minibatch)))
+    return state.replace(grads=grads, losses=add_losses(state.losses, loss.parts)), loss
 
 
-def optimize_step(plan: TrainingPlan, state: TrainState, accumulate_steps: int = 1) -> TrainState:
+def optimize_step(plan: TrainingPlan, state: TrainState, accumulate_steps: int | jax.Array = 1) -> TrainState:
     """When `accumulate_steps` gradients are in: mean, clip, optimizer, weight clipping. Before that, unchanged.
 
     A mean gradient that is not finite is dropped and counted; parameters and optimizer stay as they are.
     """
-    if accumulate_steps < 1:
-        raise ValueError(f"accumulate_steps: {accumulate_steps} is not at least 1")
     count = jnp.maximum(state.grads.count, 1).astype(jnp.float32)
     norm = global_norm(state.grads.total) / count
     due = state.grads.count >= accumulate_steps
@@ -148,7 +159,7 @@ def optimize_step(plan: TrainingPlan, state: TrainState, accumulate_steps: int =
             state.params,
             learning_rate=current_learning_rate(plan, state.rollout_count),
         )
-        return clip_weights(plan.agent, optax.apply_updates(state.params, updates)), opt_state
+        return clip_weights(plan.agent, optax.apply_updates(state.params, updates), state.weight_limits), opt_state
 
     # A branch and not a select over all leaves: the select took a quarter of the step's time on a CPU.
     unchanged = (state.params, state.opt_state)
@@ -184,9 +195,7 @@ def exceeds_target_kl(plan: TrainingPlan, state: TrainState) -> jax.Array:
     return loss_stats(state.losses)["approx_kl"] > plan.config.ppo.target_kl
 
 
-def finish_update(
-    plan: TrainingPlan, state: TrainState, batch: Experience, advantages: jax.Array
-) -> TrainState:
+def finish_update(plan: TrainingPlan, state: TrainState, batch: Experience, advantages: jax.Array) -> TrainState:
     """Explained variance of the rollout; the learning-rate schedule advances by one rollout."""
     variance = calculate_explained_variance(batch.value, advantages)
     return state.replace(

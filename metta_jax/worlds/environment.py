@@ -7,12 +7,12 @@ from typing import Any
 
 import jax
 
+from metta_jax.agent.device import find_device
 from metta_jax.config import EnvConfig, GameConfig
 from metta_jax.mapgen import MapBuilder, build_maps
 from metta_jax.mettagrid import EnvParams, MettaGrid, VectorEnv, VectorState, VectorTimeStep
 from metta_jax.mettagrid.types import StatsLevel
 from metta_jax.worlds.base_rules import ItemSet
-from metta_jax.worlds.device import Device, find_device
 from metta_jax.worlds.registry import get_world
 
 DEFAULT_NUM_MAPS = 64
@@ -30,7 +30,8 @@ class Environment:
       num_agents, width, height: override the named world's; agents on the whole map, and the size of one room.
       seed: of the maps; None means 0. Same seed, same maps.
       is_training: the first episode of each environment gets a random length, so that they do not all end together.
-      device: where the arrays of `params` are put, see `worlds.device`; None: JAX's default.
+      device: where the arrays of `params` are put: a jax.Device, or a name such as "cpu", "cuda:1" or "cuda,cpu" (the
+        first one that there is); None: JAX's default.
       items: item set of the named world, "classic" or "full"; None: what the world has.
       num_maps: size of the pool of maps from which every reset draws one.
       stats: which statistics of an episode are kept, "full", "totals" or "none".
@@ -59,7 +60,7 @@ class Environment:
         height: int | None = None,
         seed: int | None = None,
         is_training: bool = True,
-        device: str | Device | None = None,
+        device: Any = None,
         items: ItemSet | None = None,
         num_maps: int = DEFAULT_NUM_MAPS,
         stats: StatsLevel = "totals",

@@ -14,8 +14,8 @@ from tests.oracle.replay import make_oracle, oracle_rollout
 
 RUNS = sorted(Path(__file__).parent.glob("*.npz"))
 
-# Each run has its own shapes and compiles its own step. These touch all rules; the others are left to `make test-all`.
-FAST = {"fuzz_0", "fuzz_1", "stress_converters", "stress_required", "stress_stat_rewards", "tokens_tiny"}
+# Each run has its own shapes and compiles its own step: most are left to `make test-all`.
+FAST = {"fuzz_0", "stress_converters", "stress_stat_rewards"}
 
 
 @pytest.fixture(params=RUNS, ids=lambda path: path.stem)

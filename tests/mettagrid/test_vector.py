@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metta_jax.mettagrid import EnvParams, MettaGrid, VectorEnv, VectorState, VectorTimeStep
+from metta_jax.mettagrid import EnvParams, MettaGrid, VectorEnv, VectorState, VectorTimeStep, vector
 from tests.mettagrid.small_world import GET, MAP, MOVE, NOOP, ROTATE, game_config
 
 NUM_ENVS = 12
@@ -38,7 +38,7 @@ def reset_fn(staggered: bool) -> Any:
 
 
 @cache
-def steps_fn() -> Any:
+def steps_fn(in_chunks: bool) -> Any:
     venv = VectorEnv(env(), NUM_ENVS)
 
     def play_on(params: EnvParams, state: VectorState, actions: jax.Array) -> tuple[VectorState, VectorTimeStep]:
@@ -57,10 +57,10 @@ def some_actions() -> np.ndarray:
     return np.concatenate([kinds, np.where(kinds == ROTATE, arguments, 0)], axis=-1).astype(np.int32)
 
 
-def play(rules: Any = None, staggered: bool = False, seed: int = 0) -> Episode:
+def play(rules: Any = None, staggered: bool = False, seed: int = 0, in_chunks: bool = False) -> Episode:
     params = env().params if rules is None else env().params.replace(rules=rules)
     state, first = reset_fn(staggered)(params, jax.random.key(seed))
-    return jax.device_get(Episode(state, first, *steps_fn()(params, state, some_actions())))
+    return jax.device_get(Episode(state, first, *steps_fn(in_chunks)(params, state, some_actions())))
 
 
 def row(tree: Any, *index: int) -> Any:
@@ -197,28 +197,42 @@ def test_without_a_limit_nothing_ends(staggered: bool) -> None:
     assert not timesteps.episode.done.any()
 
 
-def test_every_environment_may_have_its_own_rules() -> None:
-    """Other limits, rewards and maps in one batch."""
+def own_rules() -> Any:
+    """Other limits, rewards and maps for every environment."""
     rules = jax.tree.map(lambda x: jnp.broadcast_to(x, (NUM_ENVS, *x.shape)), env().params.rules)
-    limits = 1 + np.arange(NUM_ENVS, dtype=np.int32)
-    scale = np.arange(NUM_ENVS, dtype=np.float32)
-    maps = np.arange(NUM_ENVS, dtype=np.int32) % 2
-    rules = rules.replace(
-        max_steps=jnp.asarray(limits),
-        first_map=jnp.asarray(maps),
+    scale = jnp.arange(NUM_ENVS, dtype=jnp.float32)
+    return rules.replace(
+        max_steps=1 + jnp.arange(NUM_ENVS, dtype=jnp.int32),
+        first_map=jnp.arange(NUM_ENVS, dtype=jnp.int32) % 2,
         num_maps=jnp.ones(NUM_ENVS, jnp.int32),
         weights=rules.weights._replace(reward=rules.weights.reward * scale[:, None, None]),
     )
-    episode = play(rules)
+
+
+def test_every_environment_may_have_its_own_rules() -> None:
+    episode = play(own_rules())
+    maps = np.arange(NUM_ENVS) % 2
     np.testing.assert_array_equal(episode.first_state.env.map_index, maps)
     np.testing.assert_array_equal(episode.states.env.map_index, np.tile(maps, (NUM_STEPS, 1)))
     steps = np.arange(1, NUM_STEPS + 1)[:, None]
-    np.testing.assert_array_equal(episode.timesteps.episode.done, steps % limits == 0)
-    assert episode.timesteps.reward[:, 1:].any()
+    np.testing.assert_array_equal(episode.timesteps.episode.done, steps % (1 + np.arange(NUM_ENVS)) == 0)
     # 0.5 for an ore, times the environment's number.
-    gains = np.round(episode.timesteps.reward / np.maximum(scale, 1)[:, None], 5)
-    assert set(np.unique(gains).tolist()) == {0.0, 0.5}
+    gains = episode.timesteps.reward / np.maximum(np.arange(NUM_ENVS, dtype=np.float32), 1)[:, None]
+    assert set(np.unique(np.round(gains, 5)).tolist()) == {0.0, 0.5}
     assert not episode.timesteps.reward[:, 0].any()
+
+
+def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large batches are played in parts."""
+    whole = play(own_rules())
+    monkeypatch.setattr(vector, "MAX_AGENTS", 2 * NUM_ENVS // 3)
+    parts = play(own_rules(), in_chunks=True)
+    for one, other in zip(jax.tree.leaves(whole), jax.tree.leaves(parts), strict=True):
+        np.testing.assert_array_equal(as_numbers(one), as_numbers(other))
+
+
+def as_numbers(array: Any) -> Any:
+    return jax.random.key_data(array) if jnp.issubdtype(array.dtype, jax.dtypes.prng_key) else array
 
 
 def test_actions_used_here_do_something() -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from metta_jax.monitor import plot_learning_curve
+from metta_jax.monitor import learning_curve, plot_learning_curve
 from metta_jax.monitor.learning_curve import _series, _smooth
 
 RECORDS = [
@@ -32,6 +31,18 @@ def test_smoothing_starts_unbiased_and_keeps_a_constant() -> None:
     np.testing.assert_allclose(_smooth(np.array([0.0, 3.0]), 0.5), [0.0, 2.0], rtol=1e-12)
 
 
-def test_no_reward_is_an_error(tmp_path) -> None:
-    with pytest.raises(ValueError, match="none of 1 has a value for 'overview/reward'"):
-        plot_learning_curve(RECORDS[:1], tmp_path / "curve.png")
+def _texts(figure_records, tmp_path, monkeypatch) -> list[str]:
+    """All texts inside the panels of the picture."""
+    figures = []
+    savefig = learning_curve.Figure.savefig
+    monkeypatch.setattr(
+        learning_curve.Figure, "savefig", lambda self, *args: (figures.append(self), savefig(self, *args))
+    )
+    plot_learning_curve(figure_records, tmp_path / "curve.png")
+    return [text.get_text() for axes in figures[0].axes for text in axes.texts]
+
+
+def test_a_panel_without_values_says_so(tmp_path, monkeypatch) -> None:
+    assert _texts(RECORDS, tmp_path, monkeypatch) == []
+    assert _texts(RECORDS[:1], tmp_path, monkeypatch) == ["no episode has ended yet"]
+    assert _texts([], tmp_path, monkeypatch) == ["no episode has ended yet", "no update has ended yet"]

@@ -37,7 +37,8 @@ def test_a_log_gets_a_line_now_and_then_and_the_last_one() -> None:
         "700/1.0k steps",
         "1.0k/1.0k steps",
     ]
-    assert lines[0].endswith("50/s  reward 0.1  loss -0.5  18 sec left")
+    assert lines[0].endswith("50/s  reward 0.1  loss -0.5  time left unknown")
+    assert lines[1].endswith("50/s  reward 0.4  loss -0.5  12 sec left")
     assert lines[-1].startswith("100% ━━━━━━━━━━━━━━━━━━━━")
     assert lines[-1].endswith("reward 1  loss -0.5  0 sec left")
 
@@ -55,9 +56,18 @@ def test_a_terminal_is_redrawn_in_place() -> None:
     assert text.count("\n") == 1, "the last one stays"
 
 
-def test_time_left_counts_from_the_resumed_step() -> None:
-    # 100 steps in 2 seconds, 100 to go.
-    assert _run(is_terminal=False, start_step=800).splitlines()[0].endswith("2 sec left")
+def test_time_left_does_not_count_compilation_and_earlier_runs() -> None:
+    clock, stream = _Clock(), io.StringIO()
+    console = Console(file=stream, width=160, color_system=None)
+    with ProgressLine(1000, start_step=500, console=console, log_interval_s=0.0, clock=clock) as progress:
+        for now, step in ((60.0, 600), (61.0, 700), (62.0, 800)):
+            clock.now = now
+            progress.update(step, {})
+    assert [line.rsplit("  ", 1)[1] for line in stream.getvalue().splitlines()] == [
+        "time left unknown",
+        "3 sec left",
+        "2 sec left",
+    ]
 
 
 def test_total_must_be_positive() -> None:

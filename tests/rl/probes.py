@@ -16,15 +16,13 @@ NUM_TOKENS = 4
 NUM_ACTIONS = 3
 
 
-@struct.dataclass
-class EpisodeInfo:
+class EpisodeInfo(struct.PyTreeNode):
     done: jax.Array
     episode_return: jax.Array
     episode_length: jax.Array
 
 
-@struct.dataclass
-class VectorTimeStep:
+class VectorTimeStep(struct.PyTreeNode):
     observation: jax.Array
     reward: jax.Array
     terminated: jax.Array
@@ -34,8 +32,7 @@ class VectorTimeStep:
     episode: EpisodeInfo
 
 
-@struct.dataclass
-class ProbeState:
+class ProbeState(struct.PyTreeNode):
     symbol: jax.Array  # int32 [N, A]
     step: jax.Array  # int32 [N]
     episode_return: jax.Array  # float32 [N, A]
@@ -48,14 +45,14 @@ class ProbeEnv:
 
     match:    a symbol is shown, the action of its number earns 1, every step a new symbol.
     memory:   a symbol is shown in the first step only; repeating it in the last step earns 1.
-    constant: every step earns 1 whatever the action, and all steps look alike.
+    constant: every step earns 1 whatever the action; what is shown tells even environments from odd ones.
     """
 
     game: Literal["match", "memory", "constant"] = "match"
     num_envs: int = 4
     num_agents: int = 2
     episode_length: int = 5
-    episode_truncates: bool = False
+    ends: Literal["terminated", "truncated", "mixed"] = "terminated"  # mixed: by turns, one environment after another
     staggered: bool = False
 
     num_observation_tokens: int = NUM_TOKENS
@@ -66,7 +63,7 @@ class ProbeEnv:
 
     @property
     def config(self) -> Any:
-        return SimpleNamespace(episode_truncates=self.episode_truncates)
+        return SimpleNamespace(episode_truncates=self.ends != "terminated")
 
     @property
     def params(self) -> dict[str, jax.Array]:
@@ -113,13 +110,14 @@ class ProbeEnv:
             key=key,
         )
         observation = self._observe(new)
-        no = jnp.zeros(shape, bool)
+        truncates = {"terminated": False, "truncated": True, "mixed": jnp.arange(self.num_envs) % 2 == 0}[self.ends]
+        truncated = last & jnp.broadcast_to(jnp.asarray(truncates), (self.num_envs,))[:, None]
         return new, VectorTimeStep(
             observation=observation,
             reward=reward,
-            terminated=no if self.episode_truncates else last,
-            truncated=last if self.episode_truncates else no,
-            action_success=~no,
+            terminated=last & ~truncated,
+            truncated=truncated,
+            action_success=jnp.ones(shape, bool),
             final_observation=jnp.where(ended[:, None, None, None], final, observation),
             episode=EpisodeInfo(ended, total, state.step + 1),
         )
@@ -130,10 +128,15 @@ class ProbeEnv:
         if self.game == "memory":
             shown = jnp.where(state.step[:, None] == 0, shown, 0)
         elif self.game == "constant":
-            shown = jnp.zeros_like(shown)
+            shown = jnp.broadcast_to(jnp.arange(self.num_envs, dtype=jnp.int32)[:, None] % 2, shown.shape)
         tokens = jnp.full((*shown.shape, NUM_TOKENS, 3), 0xFF, jnp.uint8)
-        return tokens.at[:, :, 0, 0].set(jnp.uint8(0x11)).at[:, :, 0, 1].set(jnp.uint8(1)).at[:, :, 0, 2].set(
-            shown.astype(jnp.uint8)
+        return (
+            tokens.at[:, :, 0, 0]
+            .set(jnp.uint8(0x11))
+            .at[:, :, 0, 1]
+            .set(jnp.uint8(1))
+            .at[:, :, 0, 2]
+            .set(shown.astype(jnp.uint8))
         )
 
 
@@ -146,7 +149,7 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class ProbeAgent:
-    """h' = tanh(W x + U h + b) on the one-hot symbol, linear heads. The second half of the recurrent state is carried."""
+    """h' = tanh(W x + U h + b) on the one-hot symbol, linear heads; the second half of the state is only carried."""
 
     hidden: int = 16
     layers: int = 1
@@ -191,14 +194,13 @@ class ProbeAgent:
         zeros = jnp.zeros((self.layers, batch_size, self.hidden), jnp.float32)
         return zeros, zeros
 
-    def clip_weights(self, params: Any) -> Any:
-        if self.clip_range <= 0:
-            return params
-        clipped = jax.tree.map(lambda x: x, params)
-        for layer in self.parameter_layers:
-            group, name = layer.path
-            clipped[group][name] = jnp.clip(params[group][name], -self.clip_range, self.clip_range)
-        return clipped
+    def weight_limits(self, params: Any) -> dict[str, jax.Array]:
+        """The actor's weights are limited, relative to the largest first one."""
+        return {"actor": self.clip_range * jnp.abs(params["actor"]["kernel"]).max()} if self.clip_range > 0 else {}
+
+    def clip_weights(self, params: Any, limits: dict[str, jax.Array]) -> Any:
+        actor = params["actor"]
+        return params | {"actor": actor | {"kernel": jnp.clip(actor["kernel"], -limits["actor"], limits["actor"])}}
 
     def apply(
         self,

@@ -10,7 +10,6 @@ import pytest
 from metta_jax import worlds
 from metta_jax.config import EnvConfig
 from metta_jax.mapgen import FixedMap
-from metta_jax.worlds.device import find_device
 from metta_jax.worlds.environment import Environment
 
 
@@ -92,21 +91,13 @@ def test_arrays_go_to_the_device() -> None:
     assert {device for leaf in jax.tree.leaves(env.params) for device in leaf.devices()} == {second}
 
 
-def test_find_device() -> None:
-    assert find_device(None) is None
-    assert find_device("cpu") == jax.devices("cpu")[0]
-    assert find_device(jax.devices()[1]) == jax.devices()[1]
-    for name in ("tpu", "cpu:7", "cpu:x", "abacus"):
-        with pytest.raises(ValueError, match=rf"^device: '{name}' is not available; JAX sees cpu:0, cpu:1$"):
-            find_device(name)
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"num_envs": 0}, "^num_envs: 0 is not at least 1$"),
         ({"num_maps": 0}, "^num_maps: 0 is not at least 1$"),
         ({"seed": -1}, "^seed: -1 is negative$"),
+        ({"device": "cpu:7"}, "^device: 'cpu:7' is not available; JAX sees cpu:0, cpu:1"),
         ({"curriculum_path": "arena/basik"}, "did you mean 'arena/basic'"),
         ({"env_config": worlds.get("default"), "num_agents": 2}, "^num_agents: 2 is given together with env_config"),
         (

@@ -33,7 +33,7 @@ def _counts(name: str, **options) -> Counter[str]:
 
 
 def test_list() -> None:
-    assert worlds.list() == (*ARENA, "default", "medium", "simple")
+    assert worlds.list() == (*ARENA, "default", "forage", "medium", "simple")
 
 
 @pytest.mark.parametrize("prefix", ["", "env/mettagrid/", "/env/mettagrid/"])
@@ -92,6 +92,18 @@ def test_default_world() -> None:
     assert game.agent.rewards.inventory == {**rewards, **maxima}
     altar = _converters("default")["altar"]
     assert (altar.type_id, altar.cooldown, altar.max_output, altar.color) == (8, 0, -1, 1)
+
+
+def test_forage() -> None:
+    assert _map("forage").grid.shape == (32, 32)
+    assert _counts("forage") == {
+        "wall": 32 * 32 - 30 * 30 + 60, "agent.agent": 4, "mine_red": 12, "generator_red": 12, "altar": 30, "block": 25,
+        "empty": 30 * 30 - 143,
+    }  # fmt: skip
+    altar = _converters("forage")["altar"]
+    assert (altar.initial_resource_count, altar.cooldown, altar.max_output, altar.color) == (1, 1000, 5, 1)
+    default, forage = worlds.get("default").game, worlds.get("forage").game
+    assert forage.replace(objects=default.objects) == default, "nothing else differs"
 
 
 def test_default_world_with_other_sizes() -> None:
@@ -246,6 +258,7 @@ def test_overrides_of_worlds_with_four_rooms() -> None:
         ("simple", {"width": 0}, "^width: 0 is not at least 1"),
         ("simple", {"items": "half"}, r"^items: 'half' is not one of \['classic', 'full'\]"),
         ("default", {"items": "full"}, "^items: 'full' cannot be chosen"),
+        ("forage", {"items": "full"}, "^items: 'full' cannot be chosen"),
     ],
 )
 def test_bad_options(name: str, options, message: str) -> None:

@@ -1,8 +1,7 @@
-"""Embeddings of actions, and the actor heads that score them."""
+"""Embeddings of actions, and the actor heads that score them. Symbols: F flat actions, K channels of the big head."""
 
 from __future__ import annotations
 
-import math
 from typing import ClassVar
 
 import flax.linen as nn
@@ -10,38 +9,34 @@ import jax
 import jax.numpy as jnp
 
 from metta_jax.agent.arrays import matmul
-from metta_jax.agent.components.base import Component, Context, Shape, require_positive
-from metta_jax.agent.initializers import orthogonal, uniform
-
-
-def scaled_orthogonal(key: jax.Array, shape: Shape, dtype: jnp.dtype = jnp.float32) -> jax.Array:
-    """Orthogonal, scaled so that the largest absolute value is 0.1."""
-    table = orthogonal(1.0)(key, shape, jnp.float32)
-    return (0.1 / jnp.max(jnp.abs(table)) * table).astype(dtype)
+from metta_jax.agent.components.base import Component, Context, Parameter, Shape
+from metta_jax.agent.initializers import scaled_orthogonal, uniform_fan_in
 
 
 class Embedding(Component, kw_only=True):
-    """Rows of a table [num_embeddings, embedding_dim], picked by an integer source."""
+    """Rows of a table [num_embeddings, embedding_dim], picked by an integer source.
+
+    The table is orthogonal, scaled so that its largest absolute value is 0.1.
+    """
 
     num_embeddings: int
     embedding_dim: int
 
     @nn.nowrap
     def check(self) -> None:
-        path = f"components.{self.component_name}"
-        require_positive(path, num_embeddings=self.num_embeddings, embedding_dim=self.embedding_dim)
+        self.require_positive("num_embeddings", "embedding_dim")
 
     @nn.nowrap
     def shape(self) -> Shape:
         return (*self.source_shapes[0], self.embedding_dim)
 
-    def table(self) -> jax.Array:
-        shape = (self.num_embeddings, self.embedding_dim)
-        return self.cast(self.param("embedding", scaled_orthogonal, shape, jnp.float32))
+    @nn.nowrap
+    def parameters(self) -> dict[str, Parameter]:
+        return {"embedding": Parameter((self.num_embeddings, self.embedding_dim), scaled_orthogonal(0.1))}
 
     @nn.compact
     def __call__(self, context: Context, *sources: jax.Array) -> jax.Array:
-        return self.table()[sources[0].astype(jnp.int32)]
+        return self.weight("embedding")[sources[0].astype(jnp.int32)]
 
 
 class ActionEmbedding(Embedding, kw_only=True):
@@ -61,43 +56,74 @@ class ActionEmbedding(Embedding, kw_only=True):
 
     @nn.compact
     def __call__(self, context: Context, *sources: jax.Array) -> jax.Array:
-        return self.table()[context.action_rows]
+        return self.weight("embedding")[context.action_rows]
 
 
-class MettaActorSingleHead(Component, kw_only=True):
-    """logit_k = tanh(h^T W) . e_k + b from the sources hidden h and embeddings e [F, dim].
-
-    The product with W is made once per state, not once per action.
-    """
+class Actor(Component, kw_only=True):
+    """Base of the heads: the sources are a hidden vector [N, hidden] and action embeddings [F, dim]."""
 
     num_sources: ClassVar[tuple[int, int]] = (2, 2)
 
     @nn.nowrap
     def check(self) -> None:
-        _check_actor_sources(self)
+        hidden, embeddings = self.source_shapes
+        if len(hidden) != 1 or embeddings[:1] != (self.facts.num_actions,) or len(embeddings) != 2:
+            raise ValueError(
+                f"{self.config_path}: needs the sources (hidden vector, action embeddings), "
+                f"not {hidden} and {embeddings}"
+            )
 
     @nn.nowrap
     def shape(self) -> Shape:
-        return (self.source_shapes[1][0],)
+        return (self.facts.num_actions,)
+
+
+class MettaActorSingleHead(Actor, kw_only=True):
+    """logit_k = tanh(h^T W) . e_k + b. The product with W is made once per state, not once per action."""
+
+    @nn.nowrap
+    def parameters(self) -> dict[str, Parameter]:
+        (hidden,), (_, dim) = self.source_shapes
+        start = uniform_fan_in(hidden)
+        return {"kernel": Parameter((hidden, dim), start), "bias": Parameter((1,), start)}
 
     @nn.compact
     def __call__(self, context: Context, *sources: jax.Array) -> jax.Array:
-        hidden, embeddings = self.cast(*sources)
-        limit = 1.0 / math.sqrt(hidden.shape[-1])
-        kernel = self.param("kernel", _uniform(limit), (hidden.shape[-1], embeddings.shape[-1]), jnp.float32)
-        bias = self.param("bias", _uniform(limit), (1,), jnp.float32)
-        query = jnp.tanh(matmul(hidden, self.cast(kernel)))
-        return (query @ embeddings.T).astype(jnp.float32) + bias[None, :]
+        hidden, embeddings = sources[0].astype(self.dtype), sources[1].astype(self.dtype)
+        query = jnp.tanh(matmul(hidden, self.weight("kernel")))
+        return query @ embeddings.T + self.weight("bias")[None, :]
 
 
-def _uniform(limit: float) -> nn.initializers.Initializer:
-    return lambda key, shape, dtype=jnp.float32: uniform(key, shape, limit, dtype)
+class MettaActorBig(Actor, kw_only=True):
+    """K queries q_j = tanh(h^T W_j); s_j = q_j . e_k + b_j; an MLP with one hidden layer maps relu(s) to logit_k."""
 
+    mlp_hidden_dim: int = 512
+    bilinear_output_dim: int = 32
 
-def _check_actor_sources(actor: Component) -> None:
-    hidden, embeddings = actor.source_shapes
-    if len(hidden) != 1 or len(embeddings) != 2:
-        raise ValueError(
-            f"components.{actor.component_name}: needs the sources (hidden vector, action embeddings), "
-            f"not shapes {hidden} and {embeddings}"
-        )
+    @nn.nowrap
+    def check(self) -> None:
+        super().check()
+        self.require_positive("mlp_hidden_dim", "bilinear_output_dim")
+
+    @nn.nowrap
+    def parameters(self) -> dict[str, Parameter]:
+        (hidden,), (_, dim) = self.source_shapes
+        queries, width = self.bilinear_output_dim, self.mlp_hidden_dim
+        start = uniform_fan_in(hidden)
+        return {
+            "kernel": Parameter((hidden, queries * dim), start),
+            "bias": Parameter((queries,), start),
+            "mlp_kernel": Parameter((queries, width), uniform_fan_in(queries)),
+            "mlp_bias": Parameter((width,), uniform_fan_in(queries)),
+            "out_kernel": Parameter((width, 1), uniform_fan_in(width)),
+            "out_bias": Parameter((1,), uniform_fan_in(width)),
+        }
+
+    @nn.compact
+    def __call__(self, context: Context, *sources: jax.Array) -> jax.Array:
+        hidden, embeddings = sources[0].astype(self.dtype), sources[1].astype(self.dtype)
+        query = jnp.tanh(matmul(hidden, self.weight("kernel")))
+        query = query.reshape(-1, self.bilinear_output_dim, embeddings.shape[-1])
+        scores = jnp.einsum("njd,kd->nkj", query, embeddings) + self.weight("bias")[None, None, :]
+        x = nn.relu(matmul(nn.relu(scores), self.weight("mlp_kernel")) + self.weight("mlp_bias")[None, None, :])
+        return (matmul(x, self.weight("out_kernel")) + self.weight("out_bias")[None, None, :])[..., 0]

@@ -1,23 +1,31 @@
 """What every component is: a named box of the network with options, sources and a static output shape.
 
-Shapes are written without the batch axis; N = B * T rows run through every component, ordered batch first. Images are
-declared channels first, as (C, H, W), like the layers' options; their arrays are [N, H, W, C], the order in which
-convolutions on a CPU are fastest.
+Shapes are written without the batch axis. N = B * T rows run through every component, ordered batch first. Images are
+declared channels first, (C, H, W), as the options of layers count axes; their arrays are [N, H, W, C], the order in
+which convolutions on a CPU are fastest.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import types
 import typing
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import flax.linen as nn
 import flax.struct
 import jax
 import jax.numpy as jnp
 
+from metta_jax.agent.initializers import Initializer
+
 Shape = tuple[int, ...]
+
+
+class Parameter(NamedTuple):
+    """Shape and initial values of a float32 parameter."""
+
+    shape: Shape
+    initializer: Initializer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,8 +39,7 @@ class Facts:
     num_actions: int  # F
 
 
-@flax.struct.dataclass
-class Context:
+class Context(flax.struct.PyTreeNode):
     """What one forward pass gives to every component beside its sources.
 
     location, value: uint8 [N, M]. feature: int32 [N, M], the policy's feature ids, 255 = not a token.
@@ -61,7 +68,8 @@ class Component(nn.Module, kw_only=True):
     component_name: str
     facts: Facts
     source_shapes: tuple[Shape, ...] = ()
-    dtype: Any = jnp.float32  # of the computation; parameters are float32
+    source_rows: tuple[int, ...] = ()  # arrays of a source have this many times N rows; 1 but behind a Reshape
+    dtype: Any = jnp.float32  # of the computation
 
     num_sources: ClassVar[tuple[int, int]] = (1, 1)  # least and greatest number of sources
     takes_slices: ClassVar[bool] = False  # sources may carry `dim` and `slice`
@@ -71,26 +79,58 @@ class Component(nn.Module, kw_only=True):
         """The types of the fields, resolved."""
         return typing.get_type_hints(cls)
 
+    @property
+    def config_path(self) -> str:
+        """The place in the configuration that errors name."""
+        return f"components.{self.component_name}"
+
     @nn.nowrap
     def check(self) -> None:
         """Raises ValueError for options or source shapes that do not fit. Called once, when the network is built."""
 
     @nn.nowrap
     def shape(self) -> Shape:
-        """Output shape without the batch axis."""
-        raise NotImplementedError
+        """Output shape without the batch axis; that of the source unless a subclass says otherwise."""
+        return self.source_shapes[0]
+
+    @nn.nowrap
+    def rows(self) -> int:
+        """How many times N rows the output has."""
+        return self.source_rows[0] if self.source_rows else 1
+
+    @nn.nowrap
+    def parameters(self) -> dict[str, Parameter]:
+        """All parameters by name."""
+        return {}
+
+    def weight(self, name: str) -> jax.Array:
+        """A parameter in the compute dtype; for methods under `nn.compact`."""
+        shape, initializer = self.parameters()[name]
+        value = self.param(name, lambda key: initializer(jax.random.normal(key, shape, jnp.float32)))
+        return value.astype(self.dtype)
 
     def __call__(self, context: Context, *sources: jax.Array) -> Any:
         raise NotImplementedError
 
     @nn.nowrap
-    def cast(self, *arrays: jax.Array) -> Any:
-        """The arrays in the compute dtype; one array is returned bare."""
-        result = tuple(array.astype(self.dtype) for array in arrays)
-        return result if len(result) > 1 else result[0]
+    def require_rank(self, *ranks: int) -> None:
+        """Raises ValueError unless the source has one of these numbers of axes."""
+        if len(self.source_shapes[0]) not in ranks:
+            kinds = {1: "a vector", 2: "a list of vectors", 3: "an image (C, H, W)"}
+            wanted = " or ".join(kinds[rank] for rank in ranks)
+            raise ValueError(f"{self.config_path}: {type(self).__name__} needs {wanted}, not {self.source_shapes[0]}")
+
+    @nn.nowrap
+    def require_positive(self, *options: str) -> None:
+        """Raises ValueError unless these options (numbers, pairs of numbers or None) are at least 1."""
+        for option in options:
+            value = getattr(self, option)
+            smallest = min(value) if isinstance(value, tuple) else value
+            if smallest is not None and smallest < 1:
+                raise ValueError(f"{self.config_path}.{option}: {value} is less than 1")
 
 
-BASE_FIELDS = frozenset(field.name for field in dataclasses.fields(Component))
+BASE_FIELDS = frozenset(field.name for field in dataclasses.fields(Component)) | {"slices"}
 
 
 def option_fields(kind: type[Component]) -> dict[str, dataclasses.Field]:
@@ -98,47 +138,11 @@ def option_fields(kind: type[Component]) -> dict[str, dataclasses.Field]:
     return {field.name: field for field in dataclasses.fields(kind) if field.name not in BASE_FIELDS}
 
 
-def check_option(path: str, value: Any, annotation: Any) -> Any:
-    """Returns `value` in the form of an option's annotation (lists become tuples), or raises ValueError with its path.
-
-    Understands bool, int, float, str, None, unions of them and tuples.
-    """
-    origin = typing.get_origin(annotation)
-    if origin in (typing.Union, types.UnionType):
-        for member in typing.get_args(annotation):
-            try:
-                return check_option(path, value, member)
-            except ValueError:
-                continue
-        raise ValueError(f"{path}: {value!r} is not of the type {_describe(annotation)}")
-    if origin is tuple:
-        if not isinstance(value, list | tuple):
-            raise ValueError(f"{path}: {value!r} is not a list of numbers")
-        (member, *rest) = typing.get_args(annotation)
-        if rest != [Ellipsis] and len(value) != 1 + len(rest):
-            raise ValueError(f"{path}: {value!r} does not have {1 + len(rest)} entries")
-        return tuple(check_option(path, entry, member) for entry in value)
-    if annotation is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if annotation is type(None):
-        if value is None:
-            return None
-    elif isinstance(value, annotation) and not (annotation is not bool and isinstance(value, bool)):
-        return value
-    raise ValueError(f"{path}: {value!r} is not of the type {_describe(annotation)}")
+def pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    """(height, width) of an option that may be one number for both."""
+    return (value, value) if isinstance(value, int) else value
 
 
-def require_positive(path: str, **options: int | None) -> None:
-    """Raises ValueError unless all given options are None or at least 1."""
-    for name, value in options.items():
-        if value is not None and value < 1:
-            raise ValueError(f"{path}.{name}: {value} is less than 1")
-
-
-def _describe(annotation: Any) -> str:
-    if annotation is type(None):
-        return "null"
-    members = typing.get_args(annotation)
-    if members and typing.get_origin(annotation) is not tuple:
-        return " or ".join(_describe(member) for member in members)
-    return getattr(annotation, "__name__", str(annotation)) if not members else str(annotation)
+def array_axis(shape: Shape, dim: int) -> int:
+    """The array's axis for an axis counted as in `(batch, *shape)`: images are stored with their channels last."""
+    return {0: 0, 1: 3, 2: 1, 3: 2}[dim] if len(shape) == 3 else dim

@@ -6,8 +6,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from metta_jax.agent.components.base import Component, Context, Shape, require_positive
-from metta_jax.agent.initializers import orthogonal
+from metta_jax.agent.components.base import Component, Context, Parameter, Shape
+from metta_jax.agent.initializers import constant, orthogonal
 from metta_jax.agent.lstm import lstm_layer
 
 
@@ -23,33 +23,36 @@ class LSTM(Component, kw_only=True):
 
     @nn.nowrap
     def check(self) -> None:
-        path = f"components.{self.component_name}"
-        require_positive(path, output_size=self.output_size, num_layers=self.num_layers)
-        if len(self.source_shapes[0]) != 1:
-            raise ValueError(f"{path}: an LSTM needs a vector as its source, not {self.source_shapes[0]}")
+        self.require_rank(1)
+        self.require_positive("output_size", "num_layers")
 
     @nn.nowrap
     def shape(self) -> Shape:
         return (self.output_size,)
 
+    @nn.nowrap
+    def parameters(self) -> dict[str, Parameter]:
+        gates = 4 * self.output_size
+        result = {}
+        for layer in range(self.num_layers):
+            num_inputs = self.source_shapes[0][0] if layer == 0 else self.output_size
+            result[f"kernel_input_{layer}"] = Parameter((num_inputs, gates), orthogonal())
+            result[f"kernel_hidden_{layer}"] = Parameter((self.output_size, gates), orthogonal())
+            result[f"bias_input_{layer}"] = Parameter((gates,), constant(1.0))
+            result[f"bias_hidden_{layer}"] = Parameter((gates,), constant(1.0))
+        return result
+
     @nn.compact
-    def __call__(
-        self, context: Context, *sources: jax.Array
-    ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    def __call__(self, context: Context, *sources: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
         batch, num_steps = context.reset.shape
         keep = jnp.logical_not(context.reset.T)
         x = sources[0].reshape(batch, num_steps, -1).swapaxes(0, 1)
         final_h, final_c = [], []
         for layer in range(self.num_layers):
-            h, c = context.recurrent[0][layer], context.recurrent[1][layer]
-            kernels = []
-            for name, width in ((f"kernel_input_{layer}", x.shape[-1]), (f"kernel_hidden_{layer}", self.output_size)):
-                kernels.append(self.param(name, orthogonal(1.0), (width, 4 * self.output_size), jnp.float32))
-            biases = [
-                self.param(name, nn.initializers.ones_init(), (4 * self.output_size,), jnp.float32)
-                for name in (f"bias_input_{layer}", f"bias_hidden_{layer}")
-            ]
-            x, h, c = lstm_layer(self.cast(x), h, c, keep, *self.cast(*kernels), biases[0] + biases[1])
+            kernels = self.weight(f"kernel_input_{layer}"), self.weight(f"kernel_hidden_{layer}")
+            bias = self.weight(f"bias_input_{layer}") + self.weight(f"bias_hidden_{layer}")
+            state = context.recurrent[0][layer], context.recurrent[1][layer]
+            x, h, c = lstm_layer(x.astype(self.dtype), *state, keep, *kernels, bias.astype(jnp.float32))
             final_h.append(h)
             final_c.append(c)
         output = x.swapaxes(0, 1).reshape(batch * num_steps, self.output_size)

@@ -1,0 +1,60 @@
+"""The loss as a function of the parameters: finite differences on a small network."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.flatten_util
+import jax.numpy as jnp
+import numpy as np
+
+from metta_jax.rl import Kickstarter, MinibatchLoss
+from metta_jax.rl.minibatch import minibatch_loss, process_minibatch_update
+from metta_jax.rl.parameter_layers import layer_weights
+from tests.rl.training import config, variant
+
+
+def test_gradient_of_the_total_loss_equals_finite_differences() -> None:
+    training = variant("default")
+    state, batch = training.rollout(training.init(jax.random.key(0)))
+    minibatch = training.sample_minibatch(jax.random.key(1), batch, training.compute_advantages(batch), 0.6)
+    # Every term is on. Importance ratios above the clips make the advantage a constant, as its stopped gradient says.
+    settings = config(
+        ppo={"l2_reg_loss_coef": 0.05, "l2_init_loss_coef": 0.1, "ent_coef": 0.1, "clip_coef": 0.1},
+        vtrace={"vtrace_rho_clip": 0.2, "vtrace_c_clip": 0.2},
+    )
+    kickstarter = Kickstarter((0.5,), (0.2,), kickstart_steps=1000, anneal_ratio=0.5)
+    plan = dataclasses.replace(training.plan, config=settings, kickstarter=kickstarter)
+    teacher = jax.nn.log_softmax(jax.random.normal(jax.random.key(3), (*minibatch.values.shape, 3)))
+    minibatch = minibatch.replace(teacher_log_probs=(teacher,), teacher_values=(minibatch.values + 1.0,))
+    reference = layer_weights(plan.agent, state.params)
+    # Away from the acting policy, so that some ratios and values are clipped.
+    flat, unravel = jax.flatten_util.ravel_pytree(state.params)
+    flat = flat + 0.1 * jax.random.normal(jax.random.key(2), flat.shape)
+
+    def total(flat: jax.Array) -> jax.Array:
+        return minibatch_loss(plan, unravel(flat), minibatch, reference=reference, agent_step=state.agent_step).total
+
+    @jax.jit
+    def differentiate(flat: jax.Array) -> tuple[Any, MinibatchLoss]:
+        return process_minibatch_update(
+            plan, unravel(flat), minibatch, reference=reference, agent_step=state.agent_step
+        )
+
+    grads, loss = differentiate(flat)
+    assert 0.0 < float(loss.parts["clipfrac"]) < 1.0
+    assert float(loss.parts["ks_action_loss"]) > 0.0
+    gradient = np.asarray(jax.flatten_util.ravel_pytree(grads)[0])
+    assert loss.values.shape == minibatch.values.shape
+
+    step, num_directions = 2e-3, 48
+    directions = jax.random.normal(jax.random.key(4), (num_directions, flat.size))
+    directions = directions / jnp.linalg.norm(directions, axis=1, keepdims=True) * jnp.sqrt(jnp.float32(flat.size))
+    shifted = flat[None] + step * jnp.concatenate([directions, -directions])
+    values = np.asarray(jax.jit(jax.vmap(total))(shifted), np.float64)
+    numeric = (values[:num_directions] - values[num_directions:]) / (2 * step)
+    analytic = np.asarray(directions) @ gradient
+    # Errors: float32 losses of size 1 over the step, and kinks of the clips inside a step.
+    np.testing.assert_allclose(analytic, numeric, atol=0.01 * np.abs(analytic).max())

@@ -32,8 +32,8 @@ def test_remembering_what_was_seen() -> None:
 
 def test_values_at_the_end_of_episodes() -> None:
     # A reward of 1 for every step, gamma = 1/2, episodes of one step. Terminated ones are worth 1, truncated ones are
-    # cut short of an endless one, worth 1 / (1 - gamma) = 2. The agent has no memory: with one, the state after the cut,
-    # whose value is asked for, would never be trained on.
+    # cut short of an endless one, worth 1 / (1 - gamma) = 2. The agent has no memory: the value asked for at the
+    # cut would be that of a state which is never trained on.
     env = ProbeEnv(game="constant", episode_length=1, ends="mixed")
     ppo = {"gamma": 0.5, "gae_lambda": 0.9, "vf_clip_coef": 10.0}
     settings = config(ppo=ppo, optimizer={"learning_rate": 0.01}, update_epochs=2)

@@ -52,13 +52,18 @@ def parse_components(components: Mapping[str, Mapping[str, Any]]) -> NetworkDefi
     """Checks a mapping name -> component {`_target_` or `type`, `sources`, `nn_params`, options}.
 
     Options may stand beside `sources` or inside `nn_params`. Raises ValueError for unknown targets and options, values
-    of a wrong type, missing options, sources that do not exist, and missing required components. What depends on
-    shapes is checked when the graph is built.
+    of a wrong type, missing options, sources that do not exist, and required components that are missing or of another
+    kind. What depends on shapes is checked when the graph is built.
     """
     parsed = tuple(_parse_component(name, entry) for name, entry in components.items())
     for name in REQUIRED_COMPONENTS:
         if name not in components:
             raise ValueError(f"components: the required component '{name}' is missing ({_listed(REQUIRED_COMPONENTS)})")
+    recurrent = [component.name for component in parsed if component.kind == "LSTM"]
+    if recurrent != ["_core_"]:
+        raise ValueError(f"components: '_core_' and nothing else must be an LSTM; LSTMs are {_listed(recurrent)}")
+    if any(part.name == "_action_embeds_" and part.kind != "ActionEmbedding" for part in parsed):
+        raise ValueError("components._action_embeds_: must be an ActionEmbedding")
     for component in parsed:
         for source in component.sources:
             if source.name not in components:

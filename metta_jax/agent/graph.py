@@ -106,14 +106,9 @@ def _component(
 
 
 def _check_roles(graph: Graph, facts: Facts) -> None:
-    recurrent = [node.name for node in graph.nodes if node.definition.kind == "LSTM"]
-    if recurrent != ["_core_"]:
-        raise ValueError(f"components: exactly '_core_' must be an LSTM, but LSTMs are {recurrent}")
     for name in ("_core_", "_value_", "_action_"):
         if any(rows != 1 for rows in (graph.node(name).rows, *graph.node(name).source_rows)):
             raise ValueError(f"components.{name}: needs one row for each observation; a Reshape changed that")
-    if graph.node("_action_embeds_").definition.kind != "ActionEmbedding":
-        raise ValueError("components._action_embeds_: must be an ActionEmbedding")
     if graph.node("_value_").shape != (1,):
         raise ValueError(f"components._value_: must have the output shape (1,), not {graph.node('_value_').shape}")
     if graph.node("_action_").shape != (facts.num_actions,):

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from metta_jax.agent import Agent
 from metta_jax.agent.components import Component, Context, Facts
 
 FEATURES = (
@@ -104,10 +105,28 @@ def random_observations(
     return tokens.astype(np.uint8)
 
 
-def randomize(params: Any, seed: int = 0, scale: float = 0.3) -> Any:
+def randomize(params: Any, seed: int = 0, scale: float = 0.6) -> Any:
     """Parameters of the same shapes, all drawn normal: fresh ones are too regular to show mistakes."""
     generator = np.random.default_rng(seed)
-    return jax.tree.map(lambda leaf: jnp.asarray(generator.normal(size=leaf.shape) * scale, jnp.float32), params)
+    params = jax.tree.map(lambda leaf: jnp.asarray(generator.normal(size=leaf.shape) * scale, jnp.float32), params)
+    params["_action_embeds_"] = jax.tree.map(lambda table: 6 * table, params["_action_embeds_"])  # decided policies
+    return params
+
+
+_COMPILED: dict[Any, Any] = {}
+
+
+def apply(agent: Agent, params: Any, observation: Any, state: Any = None, **arguments: Any) -> Any:
+    """`agent.apply`, compiled once for all agents with the same network, arguments and shapes."""
+    greedy = arguments.pop("greedy", False)
+    slots = observation.shape[:-2]
+    arguments["recurrent"] = agent.initial_state(slots[0]) if state is None else state
+    arguments["reset"] = jnp.asarray(arguments.get("reset", np.zeros(slots, bool)))
+    call = _COMPILED.setdefault(
+        (agent.network, greedy),
+        jax.jit(lambda params, tables, obs, kw: agent.apply(params, obs, greedy=greedy, tables=tables, **kw)),
+    )
+    return call(params, agent.tables, jnp.asarray(observation), arguments)
 
 
 def component_facts(**changes: int) -> Facts:

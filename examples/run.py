@@ -20,6 +20,7 @@ import argparse
 import time
 from collections import deque
 from pathlib import Path
+from typing import TypeAlias
 
 import jax
 
@@ -41,6 +42,8 @@ from metta_jax.api import (
 
 HORIZON = 64
 
+Episodes: TypeAlias = deque[tuple[float, float, float]]  # count, length and reward of the last rollouts
+
 
 def main() -> None:
     args = parse_arguments()
@@ -61,7 +64,7 @@ def main() -> None:
     step = int(state.agent_step)
 
     # 3. The loop.
-    episodes: deque[tuple[float, float]] = deque(maxlen=10)
+    episodes: Episodes = deque(maxlen=10)
     print("compiling ...", flush=True)
     with JsonLinesLog(out / "metrics.jsonl") as log, ProgressLine(args.total_steps, start_step=step) as progress:
         while step < args.total_steps and time.monotonic() - start < 60 * args.max_minutes:
@@ -125,14 +128,15 @@ def initial_state(training: TrainingComponents, key: jax.Array, out: Path, *, re
     return training.init(key)
 
 
-def reward_per_episode(episodes: deque[tuple[float, float]], values: dict[str, float], max_steps: int) -> float | None:
-    """Mean reward of an agent in a full episode, over the episodes that ended in the last rollouts; None if too few.
+def reward_per_episode(episodes: Episodes, values: dict[str, float], max_steps: int) -> float | None:
+    """Mean reward of an agent in a full episode, over the episodes that ended in the last rollouts.
 
-    First episodes are cut short so that environments do not end together; scaling by length makes them comparable.
+    First episodes are cut short, so that environments do not end together. Rewards are scaled by length; while most
+    episodes are short, that says little, and the result is None.
     """
-    episodes.append((values["episode/return_sum"], values["episode/length_sum"]))
-    total_reward, total_length = (sum(column) for column in zip(*episodes, strict=True))
-    return max_steps * total_reward / total_length if total_length >= max_steps else None
+    episodes.append((values["episode/count"], values["episode/length_sum"], values["episode/return_sum"]))
+    count, length, reward = (sum(column) for column in zip(*episodes, strict=True))
+    return max_steps * reward / length if length > 0.5 * max_steps * count else None
 
 
 def shown(values: dict[str, float]) -> dict[str, float]:

@@ -14,17 +14,22 @@ from metta_jax.rl.components import TrainingComponents
 from metta_jax.rl.gradient_stats import compute_gradient_stats
 from metta_jax.rl.kickstart import Kickstarter, Teacher
 from metta_jax.rl.losses import compute_ppo_losses, loss_stats
-from metta_jax.rl.minibatch import process_minibatch_update
+from metta_jax.rl.minibatch import minibatch_advantages, minibatch_loss, process_minibatch_update, unroll_policy
 from metta_jax.rl.optimizer import create_optimizer
 from metta_jax.rl.plan import TrainingPlan
 from metta_jax.rl.policy_checks import calculate_batch_sizes, get_lstm_config, validate_policy_environment_match
-from metta_jax.rl.replay.sampling import calculate_anneal_beta, calculate_prioritized_sampling_params
+from metta_jax.rl.replay.sampling import (
+    calculate_anneal_beta,
+    calculate_prioritized_sampling_params,
+    draw_prioritized,
+)
 from metta_jax.rl.rollout import perform_rollout, perform_rollout_step
 from metta_jax.rl.rollout_stats import accumulate_rollout_stats, unpack_infos
-from metta_jax.rl.train_state import Experience, Losses, Minibatch, MinibatchLoss, StepCounter, TrainState
+from metta_jax.rl.train_state import Experience, GradientSum, Losses, Minibatch, MinibatchLoss, StepCounter, TrainState
 
 __all__ = [
     "Experience",
+    "GradientSum",
     "Kickstarter",
     "Losses",
     "Minibatch",
@@ -44,13 +49,17 @@ __all__ = [
     "compute_gradient_stats",
     "compute_ppo_losses",
     "create_optimizer",
+    "draw_prioritized",
     "get_lstm_config",
     "loss_stats",
+    "minibatch_advantages",
+    "minibatch_loss",
     "normalize_advantage_distributed",
     "perform_rollout",
     "perform_rollout_step",
     "process_minibatch_update",
     "unpack_infos",
+    "unroll_policy",
     "validate_policy_environment_match",
 ]
 

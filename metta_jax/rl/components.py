@@ -11,28 +11,18 @@ import jax.numpy as jnp
 import optax
 
 from metta_jax.monitor import Stopwatch
-from metta_jax.rl import rollout as rollout_functions
-from metta_jax.rl import update as update_functions
-from metta_jax.rl.experience import create_experience, write_back
+from metta_jax.rl.advantage import compute_advantage
 from metta_jax.rl.kickstart import Kickstarter, collect_teachers, create_kickstarter
+from metta_jax.rl.minibatch import minibatch_loss
 from metta_jax.rl.optimizer import create_optimizer
-from metta_jax.rl.parameter_layers import layer_weights, weight_limits
 from metta_jax.rl.plan import TrainingPlan
 from metta_jax.rl.policy_checks import validate_policy_environment_match
+from metta_jax.rl.programs import ACTING_FIELDS, ROLLOUT_CONSTANTS, compile_programs
 from metta_jax.rl.replay.layout import create_layout
+from metta_jax.rl.replay.sampling import draw_prioritized
 from metta_jax.rl.rollout_stats import accumulate_rollout_stats
 from metta_jax.rl.schedules import schedule_name
-from metta_jax.rl.train_state import (
-    Experience,
-    Minibatch,
-    MinibatchLoss,
-    StepCounter,
-    TrainState,
-    no_gradient_stats,
-    zero_episodes,
-    zero_gradients,
-    zero_losses,
-)
+from metta_jax.rl.train_state import Experience, Minibatch, MinibatchLoss, TrainState
 
 _IN_STATE = {
     "experience": "state.experience",
@@ -47,7 +37,8 @@ class TrainingComponents:
     """A frozen bundle of pure functions. All arrays that change are in the `TrainState` that the caller threads.
 
     Every method that takes a state is compiled once and does not change its arguments. `train_step` alone donates its
-    state: the memory is reused and the old state, with its experience, cannot be read afterwards.
+    state: the memory is reused, and that state, its experience and earlier states that share arrays with it cannot be
+    read afterwards.
     """
 
     plan: TrainingPlan
@@ -66,6 +57,9 @@ class TrainingComponents:
         vecenv: Any = None,
         policy: Any = None,
         accumulate_minibatches: int = 1,
+        loss_fn: Callable[..., MinibatchLoss] = minibatch_loss,
+        advantage_fn: Callable[..., jax.Array] = compute_advantage,
+        draw_fn: Callable[..., tuple[jax.Array, jax.Array]] = draw_prioritized,
     ) -> TrainingComponents:
         """Bind the training functions to an environment, an agent and a TrainerConfig.
 
@@ -76,6 +70,8 @@ class TrainingComponents:
             policy_store: loads the teachers that `trainer_config.kickstart` names; not needed otherwise.
             teachers: `Teacher`s, (agent, params) pairs or policy records, bound to the environment.
             accumulate_minibatches: minibatches per optimizer step in `update`.
+            loss_fn: what is differentiated, in place of `minibatch_loss`.
+            advantage_fn: in place of `compute_advantage`. draw_fn: rows of a minibatch, in place of `draw_prioritized`.
 
         Raises:
             ValueError: sizes that do not fit, a policy or teacher made for another environment, both names of one
@@ -110,8 +106,11 @@ class TrainingComponents:
             teachers=all_teachers,
             schedule=schedule_name(config.lr_scheduler),
             num_rollouts=max(1, config.total_timesteps // config.batch_size),
+            loss_fn=loss_fn,
+            advantage_fn=advantage_fn,
+            draw_fn=draw_fn,
         )
-        return cls(plan=plan, timer=Stopwatch(), _programs=_compile(plan))
+        return cls(plan=plan, timer=Stopwatch(), _programs=compile_programs(plan))
 
     # -- static facts ---------------------------------------------------------------------------------------------
 
@@ -163,13 +162,14 @@ class TrainingComponents:
 
     def split_key(self, state: TrainState) -> tuple[TrainState, jax.Array]:
         """A key for one use, and the state that will never give it again."""
-        return self._programs["split_key"](state)
+        key, used = self._programs["split_key"](state.key)
+        return state.replace(key=key), used
 
     # -- rollout --------------------------------------------------------------------------------------------------
 
     def reset_for_rollout(self, state: TrainState) -> TrainState:
         """Write from the first slot again; environments and recurrent states go on."""
-        return self._programs["reset_for_rollout"](state)
+        return self._act("reset_for_rollout", state)
 
     def is_ready_for_training(self, state: TrainState) -> bool:
         """Whether the buffer is full. Waits for the state."""
@@ -177,12 +177,12 @@ class TrainingComponents:
 
     def rollout_step(self, state: TrainState) -> tuple[TrainState, dict[str, jax.Array]]:
         """One policy step in all environments; `unpack_infos(info)` gives the ended episodes as a list of dicts."""
-        return self._programs["rollout_step"](self.plan.env.params, state)
+        return self._act("rollout_step", state)
 
     def rollout(self, state: TrainState) -> tuple[TrainState, Experience]:
         """`reset_for_rollout` and all steps in one program. The batch is also `state.experience`."""
         # The old buffer is overwritten as a whole: without it the program has nothing to copy.
-        state = self._programs["rollout"](self.plan.env.params, state.replace(experience=None))
+        state = self._act("rollout", state.replace(experience=None))
         return state, state.experience
 
     def accumulate_stats(self, stats: Mapping[str, list[Any]] | None, infos: Any) -> dict[str, list[Any]]:
@@ -193,7 +193,7 @@ class TrainingComponents:
 
     def reset_training_state(self, state: TrainState) -> TrainState:
         """Loss sums start at 0."""
-        return self._programs["reset_training_state"](state)
+        return self._learn("reset_training_state", state)
 
     def compute_advantages(self, batch: Experience) -> jax.Array:
         """Advantages of the whole rollout with importance 1, float32 [S, T]."""
@@ -214,7 +214,7 @@ class TrainingComponents:
 
     def train_minibatch(self, state: TrainState, minibatch: Minibatch) -> tuple[TrainState, MinibatchLoss]:
         """Forward and backward pass; the gradient is added to `state.grads`, the loss parts to `state.losses`."""
-        return self._programs["train_minibatch"](state, minibatch)
+        return self._learn("train_minibatch", state, minibatch)
 
     def write_back(self, batch: Experience, minibatch: Minibatch, loss: MinibatchLoss) -> Experience:
         """The batch with the new values and ratios of the minibatch's rows (`value_write_back`)."""
@@ -224,11 +224,11 @@ class TrainingComponents:
         """One optimizer step if `accumulate_steps` (at least 1) gradients are in, else the same state."""
         if accumulate_steps < 1:
             raise ValueError(f"accumulate_steps: {accumulate_steps} is not at least 1")
-        return self._programs["optimize_step"](state, jnp.int32(accumulate_steps))
+        return self._learn("optimize_step", state, jnp.int32(accumulate_steps))
 
     def finish_epoch(self, state: TrainState) -> TrainState:
         """End of an update epoch: `epoch` + 1, and the reference weights of l2_init_loss if they are due."""
-        return self._programs["finish_epoch"](state)
+        return self._learn("finish_epoch", state)
 
     def exceeds_target_kl(self, state: TrainState) -> bool:
         """Whether the mean approx_kl so far is above `ppo.target_kl`. Waits for the state."""
@@ -236,7 +236,7 @@ class TrainingComponents:
 
     def finish_update(self, state: TrainState, batch: Experience, advantages: jax.Array) -> TrainState:
         """End of the training phase: explained variance, and the learning-rate schedule advances by one rollout."""
-        return self._programs["finish_update"](state, batch, advantages)
+        return self._learn("finish_update", state, batch, advantages)
 
     def metrics(self, state: TrainState, batch: Experience) -> dict[str, jax.Array]:
         """The metrics of `update` after a hand-written loop."""
@@ -244,7 +244,7 @@ class TrainingComponents:
 
     def update(self, state: TrainState, batch: Experience) -> tuple[TrainState, dict[str, jax.Array]]:
         """The whole training phase on one rollout."""
-        state, written, metrics = self._programs["update"](state.replace(experience=None), batch)
+        state, written, metrics = self._learn("update", state, batch)
         if written is not None:
             batch = batch.replace(value=written[0], ratio=written[1])
         return state.replace(experience=batch), metrics
@@ -253,104 +253,27 @@ class TrainingComponents:
         """`rollout`, then `update`, in one program that donates `state`."""
         return self._programs["train_step"](self.plan.env.params, state)
 
+    def _act(self, name: str, state: TrainState) -> Any:
+        """Run a program that changes what a rollout changes; the rest is put back here, which saves a copy of it."""
+        kept = {field: getattr(state, field) for field in ROLLOUT_CONSTANTS}
+        return _put_back(self._programs[name](self.plan.env.params, state), kept)
+
+    def _learn(self, name: str, state: TrainState, *args: Any) -> Any:
+        """Run a program that changes what training changes; the rest never enters it."""
+        kept = {field: getattr(state, field) for field in ACTING_FIELDS}
+        return _put_back(self._programs[name](state.replace(**dict.fromkeys(ACTING_FIELDS)), *args), kept)
+
     def __getattr__(self, name: str) -> Any:
         if name in _IN_STATE:
             raise AttributeError(f"TrainingComponents holds no state: read it from the state, {_IN_STATE[name]}")
         raise AttributeError(f"'TrainingComponents' object has no attribute {name!r}")
 
 
-def _compile(plan: TrainingPlan) -> dict[str, Callable[..., Any]]:
-    """The jitted functions, each its own object: `jit` shares what it compiled between equal functions.
-
-    Nothing is traced before the first call.
-    """
-
-    def bind(function: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda *args: function(plan, *args)
-
-    def rollout(env_params: Any, state: TrainState) -> TrainState:
-        return rollout_functions.perform_rollout(
-            plan, env_params, state.replace(experience=_empty(plan, state.observation, state.recurrent))
-        )
-
-    def update(state: TrainState, batch: Experience) -> tuple[TrainState, Any, dict[str, jax.Array]]:
-        state, batch, metrics = update_functions.update(plan, state, batch)
-        return state, (batch.value, batch.ratio) if plan.config.value_write_back else None, metrics
-
-    def train_step(env_params: Any, state: TrainState) -> tuple[TrainState, dict[str, jax.Array]]:
-        state = rollout_functions.perform_rollout(plan, env_params, state)
-        batch = state.experience
-        state, batch, metrics = update_functions.update(plan, state.replace(experience=None), batch)
-        return state.replace(experience=batch), metrics
-
-    return {
-        "init": jax.jit(bind(init_state)),
-        "split_key": jax.jit(lambda state: update_functions.split_key(state)),
-        "reset_for_rollout": jax.jit(bind(rollout_functions.reset_for_rollout)),
-        "rollout_step": jax.jit(bind(rollout_functions.perform_rollout_step)),
-        "rollout": jax.jit(rollout),
-        "reset_training_state": jax.jit(lambda state: update_functions.reset_training_state(state)),
-        "compute_advantages": jax.jit(bind(update_functions.compute_advantages)),
-        "sample_minibatch": jax.jit(bind(update_functions.sample_minibatch)),
-        "train_minibatch": jax.jit(bind(update_functions.train_minibatch)),
-        "write_back": jax.jit(lambda batch, minibatch, loss: write_back(batch, minibatch, loss)),
-        "optimize_step": jax.jit(bind(update_functions.optimize_step)),
-        "finish_epoch": jax.jit(bind(update_functions.finish_epoch)),
-        "exceeds_target_kl": jax.jit(bind(update_functions.exceeds_target_kl)),
-        "finish_update": jax.jit(bind(update_functions.finish_update)),
-        "metrics": jax.jit(bind(update_functions.update_metrics)),
-        "update": jax.jit(update),
-        "train_step": jax.jit(train_step, donate_argnums=1),
-    }
-
-
-def init_state(
-    plan: TrainingPlan, env_params: Any, teacher_params: tuple[Any, ...], key: jax.Array, params: Any = None
-) -> TrainState:
-    """The state before the first rollout; `params` None for fresh ones."""
-    agent_key, env_key, run_key = jax.random.split(key, 3)
-    params = plan.agent.init(agent_key) if params is None else params
-    env_state, timestep = plan.env.reset(env_params, env_key)
-    num_agents = plan.layout.num_agents
-    observation = timestep.observation.reshape(num_agents, *timestep.observation.shape[2:])
-    recurrent = plan.agent.initial_state(num_agents)
-    return TrainState(
-        params=params,
-        opt_state=plan.optimizer.init(params),
-        grads=zero_gradients(params),
-        env_state=env_state,
-        observation=observation,
-        reward=jnp.zeros((num_agents,), jnp.float32),
-        done=jnp.zeros((num_agents,), jnp.float32),
-        truncated=jnp.zeros((num_agents,), jnp.float32),
-        final_value=jnp.zeros((num_agents,), jnp.float32),
-        recurrent=recurrent,
-        experience=_empty(plan, observation, recurrent),
-        position=jnp.zeros((), jnp.int32),
-        losses=zero_losses(),
-        gradient_stats=no_gradient_stats(),
-        l2_init=layer_weights(plan.agent, params) if plan.uses_reference_weights else {},
-        weight_limits=weight_limits(plan.agent, params),
-        teacher_params=teacher_params,
-        teacher_recurrent=tuple(teacher.agent.initial_state(num_agents) for teacher in plan.teachers),
-        episodes=zero_episodes(plan.num_envs, plan.agents_per_env),
-        curriculum=(),
-        key=run_key,
-        agent_step=StepCounter.create(0),
-        epoch=jnp.zeros((), jnp.int32),
-        rollout_count=jnp.zeros((), jnp.int32),
-        num_skipped_steps=jnp.zeros((), jnp.int32),
-    )
-
-
-def _empty(plan: TrainingPlan, observation: jax.Array, recurrent: Any) -> Experience:
-    return create_experience(
-        plan.layout,
-        observation,
-        recurrent,
-        num_flat_actions=plan.agent.num_flat_actions,
-        num_teachers=len(plan.teachers),
-    )
+def _put_back(result: Any, fields: dict[str, Any]) -> Any:
+    """The state in `result`, which is one or begins with one, with `fields`."""
+    if isinstance(result, TrainState):
+        return result.replace(**fields)
+    return result[0].replace(**fields), *result[1:]
 
 
 def _sizes(config: Any) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from metta_jax.rl.advantage import compute_advantage, normalize_advantage_distributed
+from metta_jax.rl.advantage import normalize_advantage_distributed
 from metta_jax.rl.losses import compute_ppo_losses, total_loss, weight_losses
 from metta_jax.rl.parameter_layers import init_scales, layer_weights
 from metta_jax.rl.plan import TrainingPlan
@@ -30,7 +30,7 @@ def process_minibatch_update(
     """
 
     def loss_fn(params: Params) -> tuple[jax.Array, MinibatchLoss]:
-        loss = minibatch_loss(plan, params, minibatch, reference=reference, agent_step=agent_step)
+        loss = plan.loss_fn(plan, params, minibatch, reference=reference, agent_step=agent_step)
         return loss.total, loss
 
     grads, loss = jax.grad(loss_fn, has_aux=True)(params)
@@ -101,7 +101,7 @@ def unroll_policy(
 def minibatch_advantages(plan: TrainingPlan, minibatch: Minibatch, ratio: jax.Array) -> jax.Array:
     """Advantages for the policy loss, float32 [B, T]: with this ratio, normalized, times the row's weight."""
     advantages = trace_advantages(
-        plan.config,
+        plan,
         values=minibatch.values,
         rewards=minibatch.rewards,
         dones=minibatch.dones,
@@ -116,7 +116,7 @@ def minibatch_advantages(plan: TrainingPlan, minibatch: Minibatch, ratio: jax.Ar
 def batch_advantages(plan: TrainingPlan, batch: Experience) -> jax.Array:
     """Advantages of the whole rollout with importance 1, float32 [S, T]."""
     return trace_advantages(
-        plan.config,
+        plan,
         values=batch.value,
         rewards=batch.reward,
         dones=batch.done,
@@ -128,7 +128,7 @@ def batch_advantages(plan: TrainingPlan, batch: Experience) -> jax.Array:
 
 
 def trace_advantages(
-    config: Any,
+    plan: TrainingPlan,
     *,
     values: jax.Array,
     rewards: jax.Array,
@@ -138,12 +138,12 @@ def trace_advantages(
     importance: jax.Array,
     following: Experience | Minibatch,
 ) -> jax.Array:
-    """`compute_advantage` under a TrainerConfig: episodes end at terminations and truncations.
+    """`plan.advantage_fn` under the plan's configuration: episodes end at terminations and truncations.
 
     A truncated episode did not end for good: with `advantage.bootstrap_truncated` its last reward gets gamma times the
     value of its last observation.
     """
-    ppo, vtrace, options = config.ppo, config.vtrace, config.advantage
+    ppo, vtrace, options = plan.config.ppo, plan.config.vtrace, plan.config.advantage
 
     def fold(reward: jax.Array, final_value: jax.Array) -> jax.Array:
         return reward + ppo.gamma * final_value if options.bootstrap_truncated else reward
@@ -155,7 +155,7 @@ def trace_advantages(
             "next_reward": fold(following.next_reward, following.next_final_value),
             "next_done": jnp.maximum(following.next_done, following.next_truncated),
         }
-    return compute_advantage(
+    return plan.advantage_fn(
         values,
         fold(rewards, final_values),
         jnp.maximum(dones, truncateds),

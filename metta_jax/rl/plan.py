@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import optax
 
 from metta_jax.rl.kickstart import Kickstarter, Teacher
 from metta_jax.rl.replay.layout import BatchLayout
 from metta_jax.rl.schedules import Schedule
+from metta_jax.rl.train_state import MinibatchLoss
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +28,9 @@ class TrainingPlan:
     teachers: tuple[Teacher, ...]
     schedule: Schedule
     num_rollouts: int  # total_timesteps // batch_size, at least 1
+    loss_fn: Callable[..., MinibatchLoss]  # as `minibatch_loss`
+    advantage_fn: Callable[..., jax.Array]  # as `compute_advantage`
+    draw_fn: Callable[..., tuple[jax.Array, jax.Array]]  # as `draw_prioritized`
 
     @property
     def num_envs(self) -> int:

@@ -17,7 +17,16 @@ from metta_jax.rl.plan import TrainingPlan
 from metta_jax.rl.train_state import EpisodeTotals, Experience, Recurrent, TrainState, zero_episodes
 
 # Fields that a rollout reads but never changes; they stay outside its loop.
-_CONSTANT = ("params", "opt_state", "grads", "l2_init", "weight_limits", "teacher_params", "losses", "gradient_stats")
+CONSTANT_FIELDS = (
+    "params",
+    "opt_state",
+    "grads",
+    "l2_init",
+    "weight_limits",
+    "teacher_params",
+    "losses",
+    "gradient_stats",
+)
 
 
 def reset_for_rollout(plan: TrainingPlan, state: TrainState) -> TrainState:
@@ -40,17 +49,17 @@ def perform_rollout_step(
         ended in this step.
     """
     constants = _constants(state)
-    carry = _without(state)
+    carry = without_constants(state)
     carry = jax.lax.cond(carry.position % plan.layout.horizon == 0, lambda c: begin_round(plan, c), lambda c: c, carry)
 
     def slot(_: jax.Array, loop: tuple[TrainState, Any]) -> tuple[TrainState, Any]:
         stepped, info = rollout_slot(plan, env_params, loop[0].replace(**constants))
-        return _without(stepped), info
+        return without_constants(stepped), info
 
     carry, info = jax.lax.fori_loop(0, one_turn(carry.position), slot, (carry, _no_info(plan)))
 
     def finish(carry: TrainState) -> TrainState:
-        return _without(finish_rollout(plan, carry.replace(**constants)))
+        return without_constants(finish_rollout(plan, carry.replace(**constants)))
 
     carry = jax.lax.cond(carry.position == plan.layout.num_slots, finish, lambda c: c, carry)
     return carry.replace(**constants), info
@@ -63,13 +72,18 @@ def perform_rollout(plan: TrainingPlan, env_params: Any, state: TrainState) -> T
 
     def slot(carry: TrainState, _: Any) -> tuple[TrainState, None]:
         stepped, _info = rollout_slot(plan, env_params, carry.replace(**constants))
-        return _without(stepped), None
+        return without_constants(stepped), None
 
     def one_round(carry: TrainState, _: Any) -> tuple[TrainState, Any]:
         return jax.lax.scan(slot, begin_round(plan, carry), None, length=plan.layout.horizon)
 
-    carry, _ = jax.lax.scan(one_round, _without(state), None, length=plan.layout.num_rounds)
+    carry, _ = jax.lax.scan(one_round, without_constants(state), None, length=plan.layout.num_rounds)
     return finish_rollout(plan, carry.replace(**constants))
+
+
+def without_constants(state: TrainState) -> TrainState:
+    """The state without its constant fields, to be a loop's carry."""
+    return state.replace(**dict.fromkeys(CONSTANT_FIELDS))
 
 
 def begin_round(plan: TrainingPlan, state: TrainState) -> TrainState:
@@ -240,9 +254,4 @@ def _per_env(plan: TrainingPlan, action: jax.Array) -> jax.Array:
 
 
 def _constants(state: TrainState) -> dict[str, Any]:
-    return {name: getattr(state, name) for name in _CONSTANT}
-
-
-def _without(state: TrainState) -> TrainState:
-    """The state without its constant fields, to be a loop's carry."""
-    return state.replace(**dict.fromkeys(_CONSTANT))
+    return {name: getattr(state, name) for name in CONSTANT_FIELDS}

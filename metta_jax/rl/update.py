@@ -18,7 +18,7 @@ from metta_jax.rl.one_turn import one_turn, tied_to_turn
 from metta_jax.rl.optimizer import clip_factor
 from metta_jax.rl.parameter_layers import clip_weights, layer_weights, reference_interval
 from metta_jax.rl.plan import TrainingPlan
-from metta_jax.rl.replay.sampling import calculate_anneal_beta, draw_segments, segment_probabilities
+from metta_jax.rl.replay.sampling import calculate_anneal_beta
 from metta_jax.rl.schedules import learning_rate
 from metta_jax.rl.train_state import (
     Experience,
@@ -106,8 +106,14 @@ def anneal_beta(plan: TrainingPlan, epoch: jax.Array) -> jax.Array:
 
 def split_key(state: TrainState) -> tuple[TrainState, jax.Array]:
     """A key for one use, and the state that will never give it again."""
-    key, used = jax.random.split(state.key)
+    key, used = split(state.key)
     return state.replace(key=key), used
+
+
+def split(key: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The key of the next state, and a key for one use."""
+    key, used = jax.random.split(key)
+    return key, used
 
 
 def sample_minibatch(
@@ -118,8 +124,7 @@ def sample_minibatch(
     prio_alpha = plan.config.prioritized_experience_replay.prio_alpha
 
     def turn(index: jax.Array, _: Any) -> tuple[jax.Array, jax.Array]:
-        probabilities = segment_probabilities(tied_to_turn(advantages, index), prio_alpha=prio_alpha)
-        return draw_segments(key, probabilities, num_rows, beta=beta)
+        return plan.draw_fn(key, tied_to_turn(advantages, index), num_rows, prio_alpha=prio_alpha, beta=beta)
 
     nothing = (jnp.zeros((num_rows,), jnp.int32), jnp.zeros((num_rows, 1), jnp.float32))
     indices, weights = jax.lax.fori_loop(0, one_turn(batch.action[0, 0, 0]), turn, nothing)

@@ -114,8 +114,9 @@ def test_greedy_takes_the_most_probable(agent: Agent, params: Any) -> None:
 
 def test_act_is_the_action_and_the_carry(agent: Agent, params: Any) -> None:
     obs, state = observations(BATCH), random_state(agent, BATCH)
-    outputs, expected = apply(agent, params, obs, state, key=jax.random.key(0))
-    action, carry = jax.jit(agent.act)(params, obs, state, jax.random.key(0))
+    reset = jnp.asarray([False, True, False])
+    outputs, expected = apply(agent, params, obs, state, key=jax.random.key(0), reset=reset)
+    action, carry = jax.jit(agent.act)(params, obs, state, jax.random.key(0), reset=reset)
     np.testing.assert_array_equal(action, outputs[0])
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=2e-6), carry, expected)
 
@@ -136,7 +137,7 @@ def test_numpy_form(agent: Agent, params: Any) -> None:
 
 
 def test_an_action_outside_the_table_has_no_probability(agent: Agent, params: Any) -> None:
-    action = jnp.asarray([[[0, 1], [0, 2], [3, 0], [-1, 0], [2, -1]]], jnp.int32)
+    action = jnp.asarray([[[0, 1], [1, 1], [3, 0], [-1, 0], [2, -1]]], jnp.int32)
     action = jnp.tile(action, (BATCH, 1, 1))
     (_, logprob, entropy, _, _), _ = apply(agent, params, observations(BATCH, STEPS), action=action)
     assert np.isnan(np.asarray(logprob)).tolist() == [False, True, True, True, True] * BATCH

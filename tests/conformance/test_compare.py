@@ -67,7 +67,7 @@ def test_the_first_observation_and_the_tracks_are_compared(run: RecordedRun, rol
     other = replace(rollout, initial_observation=changed(rollout.initial_observation, (1, 0, 2), lambda x: x + 1))
     assert str(first_difference(run, other)).startswith("step 0, agent 1, observation[slot 0]: expected ")
 
-    tracks = rollout.tracks | {"agent_inv": changed(rollout.tracks["agent_inv"], (4, 2, 6), lambda x: x + 1)}
+    tracks = {**rollout.tracks, "agent_inv": changed(rollout.tracks["agent_inv"], (4, 2, 6), lambda x: x + 1)}
     assert str(first_difference(run, replace(rollout, tracks=tracks))).startswith("step 4, agent 2, agent_inv[6]: ")
 
 
@@ -127,12 +127,12 @@ def test_statistics_without_bound_are_not_compared(run: RecordedRun, rollout: Ro
 
 
 def test_changed_objects_are_found(run: RecordedRun, rollout: Rollout) -> None:
-    objects = copy.deepcopy(dict(rollout.grid_objects))
+    objects = {i: dict(view) for i, view in rollout.grid_objects.items()}
     objects[3]["r"] = 99
     text = str(first_difference(run, replace(rollout, grid_objects=objects)))
     assert text == f"at the end, grid_objects.3.r: expected {run.grid_objects[3]['r']}, got 99"
 
-    objects = copy.deepcopy(dict(rollout.initial_grid_objects))
+    objects = {i: dict(view) for i, view in rollout.initial_grid_objects.items()}
     objects[3]["new"] = 1
     text = str(first_difference(run, replace(rollout, initial_grid_objects=objects)))
     assert text == "step 0, initial_grid_objects.3.new: expected no key, got 1"

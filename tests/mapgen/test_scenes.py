@@ -95,9 +95,11 @@ def test_random_order_takes_the_limit_and_varies() -> None:
 
 
 def test_a_lock_keeps_areas_from_later_children_with_it() -> None:
-    children = (Child(_fill("altar"), limit=3, lock="a"), Child(_fill("lab"), lock="a"), Child(_fill("temple")))
-    grid, _ = _drawn(RoomGrid(rows=2, columns=2, border_width=1, children=children), (3, 3))
-    assert Counter(grid[::2, ::2].ravel().tolist()) == {"altar": 3, "lab": 1}
+    one = {name: Random(objects={name: 1}) for name in ("altar", "lab", "temple")}
+    children = (Child(one["altar"], limit=3, lock="a"), Child(one["lab"], lock="a"), Child(one["temple"]))
+    grid, _ = _drawn(RoomGrid(rows=2, columns=2, border_width=1, children=children), (3, 5))
+    # Four rooms of two cells: the locked children share them, the free one is in all.
+    assert Counter(grid[::2].ravel().tolist()) == {"altar": 3, "lab": 1, "temple": 4, "wall": 2}
 
 
 def test_offset_needs_an_order() -> None:

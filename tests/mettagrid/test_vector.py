@@ -67,7 +67,7 @@ def row(tree: Any, *index: int) -> Any:
     return jax.tree.map(lambda x: x[index], tree)
 
 
-def completion(observation: np.ndarray) -> np.ndarray:
+def completion(observation: Any) -> np.ndarray:
     """The completion token's value of the first agent, [..., N]."""
     token = observation[..., 0, 0, :]
     assert np.all(token[..., 1] == COMPLETION)

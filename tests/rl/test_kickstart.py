@@ -16,7 +16,7 @@ from tests.rl.training import config, variant
 
 STUDENT = jnp.log(jnp.array([[[0.5, 0.5], [0.25, 0.75]]]))
 TEACHERS = (jnp.log(jnp.array([[[0.9, 0.1], [0.2, 0.8]]])), jnp.log(jnp.array([[[0.5, 0.5], [0.5, 0.5]]])))
-VALUES, TEACHER_VALUES = jnp.array([[1.0, 2.0]]), (jnp.array([[2.0, 4.0]]), jnp.array([[1.0, 2.0]]))
+VALUES, TEACHER_VALUES = jnp.array([[1.0, 2.0]]), (jnp.array([[2.0, 4.0]]), jnp.array([[1.0, 3.0]]))
 
 
 def test_losses_by_hand() -> None:
@@ -26,7 +26,7 @@ def test_losses_by_hand() -> None:
     second = -(np.log(0.5) + 0.5 * np.log(0.25) + 0.5 * np.log(0.75)) / 2
     # f = (1000 - 800) / (0.4 * 1000) = 0.5
     assert float(action) == pytest.approx(0.5 * (first + 0.5 * second), rel=1e-5)
-    assert float(value) == pytest.approx(0.5 * 0.1 * (1.0 + 4.0) / 2, rel=1e-5)
+    assert float(value) == pytest.approx(0.5 * (0.1 * (1.0 + 4.0) / 2 + 3.0 * 1.0 / 2), rel=1e-5)
 
 
 @pytest.mark.parametrize(

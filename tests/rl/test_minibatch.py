@@ -1,4 +1,4 @@
-"""The loss as a function of the parameters: finite differences on a small network."""
+"""The advantages of a rollout and of a minibatch, and the gradient of the whole loss."""
 
 from __future__ import annotations
 
@@ -9,11 +9,48 @@ import jax
 import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from metta_jax.rl import Kickstarter, MinibatchLoss
-from metta_jax.rl.minibatch import minibatch_loss, process_minibatch_update
+from metta_jax.rl.minibatch import minibatch_advantages, minibatch_loss, process_minibatch_update
 from metta_jax.rl.parameter_layers import layer_weights
-from tests.rl.training import config, variant
+from tests.rl.training import VARIANTS, config, variant
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_advantages_of_a_rollout_and_of_its_minibatches(name: str) -> None:
+    training = variant(name)
+    settings = training.config
+    state, _ = training.rollout(training.init(jax.random.key(0)))
+    state, batch = training.rollout(state)
+    rows = jax.tree.map(np.asarray, batch)
+    advantages = np.asarray(training.compute_advantages(batch))
+
+    last = settings.advantage.bootstrap_last
+    gamma, decay = settings.ppo.gamma, settings.ppo.gamma * settings.ppo.gae_lambda
+    expected = np.zeros_like(advantages)
+    following = np.zeros_like(rows.next_value)
+    for t in reversed(range(expected.shape[1] if last else expected.shape[1] - 1)):
+        if t + 1 < expected.shape[1]:
+            value, reward, done, truncated, final = (
+                getattr(rows, field)[:, t + 1] for field in ("value", "reward", "done", "truncated", "final_value")
+            )
+        else:
+            value, reward, done, truncated, final = (
+                getattr(rows, f"next_{field}") for field in ("value", "reward", "done", "truncated", "final_value")
+            )
+        running = 1.0 - np.maximum(done, truncated)
+        following = reward + gamma * (final + running * value) - rows.value[:, t] + decay * running * following
+        expected[:, t] = following
+    np.testing.assert_allclose(advantages, expected, rtol=1e-4, atol=1e-5)
+
+    minibatch = training.sample_minibatch(jax.random.key(1), batch, batch.reward + 1.0, 0.6)
+    chosen = expected[np.asarray(minibatch.indices)]
+    normalized = (chosen - chosen.mean()) / chosen.std(ddof=1)
+    actual = minibatch_advantages(training.plan, minibatch, jnp.ones_like(minibatch.values))
+    np.testing.assert_allclose(
+        np.asarray(actual), np.asarray(minibatch.prio_weights) * normalized, rtol=1e-3, atol=1e-4
+    )
 
 
 def test_gradient_of_the_total_loss_equals_finite_differences() -> None:

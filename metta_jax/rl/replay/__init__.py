@@ -4,6 +4,7 @@ from metta_jax.rl.replay.layout import BatchLayout, create_layout
 from metta_jax.rl.replay.sampling import (
     calculate_anneal_beta,
     calculate_prioritized_sampling_params,
+    draw_prioritized,
     draw_segments,
     segment_probabilities,
 )
@@ -13,6 +14,7 @@ __all__ = [
     "calculate_anneal_beta",
     "calculate_prioritized_sampling_params",
     "create_layout",
+    "draw_prioritized",
     "draw_segments",
     "segment_probabilities",
 ]

@@ -10,6 +10,17 @@ import numpy as np
 _EPSILON = 1e-6
 
 
+def draw_prioritized(
+    key: jax.Array, advantages: jax.Array, num_segments: int, *, prio_alpha: float, beta: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Rows of one minibatch by the size of their advantages float32 [S, T]; consumes `key`.
+
+    Returns:
+        indices int32 [num_segments], all different; importance weights float32 [num_segments, 1].
+    """
+    return draw_segments(key, segment_probabilities(advantages, prio_alpha=prio_alpha), num_segments, beta=beta)
+
+
 def segment_probabilities(advantages: jax.Array, *, prio_alpha: float) -> jax.Array:
     """Probability of each row, float32 [S].
 

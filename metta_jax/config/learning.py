@@ -164,8 +164,13 @@ class RecurrenceConfig(Config, frozen=True):
 
 
 class AdvantageConfig(Config, frozen=True):
-    """What the advantage knows about the end of a row or an episode."""
+    """Which estimator makes advantages, and what it knows about the end of a row or an episode."""
 
+    estimator: Literal["importance_clipped", "gae", "vtrace"] = Field(
+        default="importance_clipped",
+        description="importance_clipped: GAE whose steps and trace are weighted by clipped ratios; gae: generalized "
+        "advantage estimation; vtrace: IMPALA's policy-gradient advantage. Default: importance_clipped, as the original.",
+    )
     bootstrap_last: bool = Field(
         default=True,
         description="Whether the last step of a row uses the value of the step after it. Default: yes; the original "

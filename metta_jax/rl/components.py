@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,7 +59,7 @@ class TrainingComponents:
         policy: Any = None,
         accumulate_minibatches: int = 1,
         loss_fn: Callable[..., MinibatchLoss] = minibatch_loss,
-        advantage_fn: Callable[..., jax.Array] = compute_advantage,
+        advantage_fn: Callable[..., jax.Array] | None = None,
         draw_fn: Callable[..., tuple[jax.Array, jax.Array]] = draw_prioritized,
     ) -> TrainingComponents:
         """Bind the training functions to an environment, an agent and a TrainerConfig.
@@ -71,7 +72,8 @@ class TrainingComponents:
             teachers: `Teacher`s, (agent, params) pairs or policy records, bound to the environment.
             accumulate_minibatches: minibatches per optimizer step in `update`.
             loss_fn: what is differentiated, in place of `minibatch_loss`.
-            advantage_fn: in place of `compute_advantage`. draw_fn: rows of a minibatch, in place of `draw_prioritized`.
+            advantage_fn: in place of `compute_advantage` with the config's estimator.
+            draw_fn: rows of a minibatch, in place of `draw_prioritized`.
 
         Raises:
             ValueError: sizes that do not fit, a policy or teacher made for another environment, both names of one
@@ -107,7 +109,7 @@ class TrainingComponents:
             schedule=schedule_name(config.lr_scheduler),
             num_rollouts=max(1, config.total_timesteps // config.batch_size),
             loss_fn=loss_fn,
-            advantage_fn=advantage_fn,
+            advantage_fn=advantage_fn or functools.partial(compute_advantage, estimator=config.advantage.estimator),
             draw_fn=draw_fn,
         )
         return cls(plan=plan, timer=Stopwatch(), _programs=compile_programs(plan))

@@ -169,7 +169,7 @@ class AdvantageConfig(Config, frozen=True):
     estimator: Literal["importance_clipped", "gae", "vtrace"] = Field(
         default="importance_clipped",
         description="importance_clipped: GAE whose steps and trace are weighted by clipped ratios; gae: generalized "
-        "advantage estimation; vtrace: IMPALA's policy-gradient advantage. Default: importance_clipped, as the original.",
+        "advantage estimation; vtrace: IMPALA's policy-gradient advantage. Default: the first, the original's.",
     )
     bootstrap_last: bool = Field(
         default=True,

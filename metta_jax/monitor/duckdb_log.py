@@ -23,8 +23,9 @@ INSERT INTO metrics SELECT ?, ?, unnest(?::VARCHAR[]), unnest(?::DOUBLE[]), unne
 class DuckDbLog(Logger):
     """Appends metrics to the table `metrics` (run, step, name, value, text, time): a row per value.
 
-    Numbers are in `value`, NaN and infinities too; texts in `text`; what is not known is null in both; `time` is UTC. Runs share a
-    database one after the other: while it is open for writing no other process can open it. To read it as a wide table:
+    Numbers are in `value`, NaN and infinities too; texts in `text`; what is not known is null in both; `time` is UTC.
+    Runs share a database one after the other: while it is open for writing no other process can open it. As a wide
+    table:
 
         PIVOT (SELECT step, name, value FROM metrics WHERE run = 'a') ON name USING first(value) GROUP BY step
 

@@ -81,8 +81,8 @@ def fields_of(value: Any) -> dict[str, Any]:
         return {key: item for key, item in value.items() if isinstance(key, str)}
     names = [name for kind in type(value).__mro__ for name in _slots(kind)]
     fields = {name: getattr(value, name) for name in names if hasattr(value, name)}
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        fields |= zip(value._fields, value, strict=True)
+    if isinstance(value, tuple):
+        fields |= zip(getattr(value, "_fields", ()), value, strict=False)  # a named tuple
     return fields | getattr(value, "__dict__", {})
 
 

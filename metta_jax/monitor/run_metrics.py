@@ -35,7 +35,7 @@ def collect_metrics(
 
     | names | from |
     |---|---|
-    | losses/*, experience/*, episode/*, grad/*, parameters/* | `update`, as they are; gradient statistics only when they were due |
+    | losses/*, experience/*, episode/*, grad/*, parameters/* | `update`; gradient statistics only when due |
     | parameters/* | also `parameters`, such as generation and latest_saved_policy_epoch |
     | env_<a>/<b...> | `stats`: the mean of each statistic <a>/<b...> |
     | eval_<category>/score, eval_<category>/<simulation> | `evaluation` |

@@ -28,7 +28,8 @@ class SystemMonitor:
     memory_used_mb, memory_total_mb; of this process process_memory_mb (resident), process_cpu_percent (100: one core),
     process_threads. cpu_temperature (°C) where sensors report it. With accelerators gpu_count, gpu_utilization_avg,
     gpu_memory_percent_avg, gpu_memory_used_mb_total and gpu<i>_utilization, gpu<i>_memory_percent,
-    gpu<i>_memory_used_mb. If METTA_HOURLY_COST is set cost/hourly_total and cost/accrued_total. MB are 1024 * 1024 bytes.
+    gpu<i>_memory_used_mb. If METTA_HOURLY_COST is set cost/hourly_total and cost/accrued_total. MB are 1024 * 1024
+    bytes.
 
     A metric that cannot be read is None; that is logged once until it works again.
 

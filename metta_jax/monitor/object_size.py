@@ -45,7 +45,7 @@ def object_size(value: Any) -> int:
             continue
         seen.add(id(current))
         alive.append(current)
-        if isinstance(current, jax.Array | np.ndarray):
+        if isinstance(current, jax.Array | np.ndarray | np.generic):
             arrays += array_size(current)
             if isinstance(current, np.ndarray) and current.dtype == object:
                 open_objects += current.ravel().tolist()

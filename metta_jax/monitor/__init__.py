@@ -12,6 +12,7 @@ from metta_jax.monitor.profiler import EpochProfiler
 from metta_jax.monitor.progress import ProgressLine, format_count, format_time
 from metta_jax.monitor.run_config import RunConfig, load_run_config, save_run_config
 from metta_jax.monitor.run_metrics import collect_metrics, timing_metrics
+from metta_jax.monitor.run_panel import plot_run
 from metta_jax.monitor.stopwatch import Stopwatch, with_instance_timer, with_timer
 from metta_jax.monitor.system_monitor import SystemMonitor
 from metta_jax.monitor.system_readings import Accelerator
@@ -41,6 +42,7 @@ __all__ = [
     "format_time",
     "load_run_config",
     "plot_learning_curve",
+    "plot_run",
     "read_json_lines",
     "record_heartbeat",
     "save_run_config",

@@ -77,9 +77,7 @@ def test_without_the_variable_nothing_happens(tmp_path: Path, monkeypatch: pytes
     assert list(tmp_path.iterdir()) == []
 
 
-def test_failures_are_logged(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_failures_are_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("HEARTBEAT_FILE", str(tmp_path / "file" / "heartbeat"))
     record_heartbeat()

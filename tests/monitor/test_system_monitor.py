@@ -112,7 +112,8 @@ def test_the_summary_can_be_read_nested_and_flat(make: Callable[..., SystemMonit
     for _ in range(3):
         monitor._sample()
     summary = monitor.get_summary()
-    assert summary["metrics"]["cpu_percent"] == {"latest": 5.0, "average": 4.0, "min": 3.0, "max": 5.0, "sample_count": 2}
+    expected = {"latest": 5.0, "average": 4.0, "min": 3.0, "max": 5.0, "sample_count": 2}
+    assert summary["metrics"]["cpu_percent"] == expected
     assert summary["cpu_percent"] == 5.0
     assert summary["process_threads"] is None
     assert abs(summary["timestamp"] - time.time()) < 20
@@ -186,9 +187,7 @@ def test_accelerators(make: Callable[..., SystemMonitor]) -> None:
     }
 
 
-def test_accelerators_that_cannot_be_read(
-    make: Callable[..., SystemMonitor], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_accelerators_that_cannot_be_read(make: Callable[..., SystemMonitor], caplog: pytest.LogCaptureFixture) -> None:
     def fail() -> Any:
         raise RuntimeError("driver is gone")
 

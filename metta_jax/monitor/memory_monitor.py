@@ -6,7 +6,7 @@ import functools
 import sys
 import types
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,20 +55,11 @@ class MemoryMonitor:
           track_attributes: adds an entry `<name>.<field>` per field (dataclass fields and other attributes, slots,
             mapping keys).
         """
-        is_getter = isinstance(obj, _GETTERS)
-        value = obj() if is_getter else obj
+        value = obj() if isinstance(obj, _GETTERS) else obj
         if name is None:
             caller = sys._getframe(1)
             name = f"{Path(caller.f_code.co_filename).name}:{caller.f_lineno}.{type(value).__name__}"
-        self.remove(name)
-        resolve, is_weak = (obj, False) if is_getter else _reference(obj)
-        self._tracks_attributes[name] = track_attributes
-        self._entries[name] = _Entry(resolve, object_size(value), is_weak)
-        if track_attributes:
-            for field, part in fields_of(value).items():
-                self._entries[f"{name}.{field}"] = _Entry(
-                    functools.partial(_field, resolve, field), object_size(part), is_weak, parent=name
-                )
+        self._track(obj, value, name, track_attributes, {})
 
     def update(self, name: str, obj: Any) -> None:
         """Gives the object that now stands for `name`; its fields follow, initial sizes stay.
@@ -78,13 +69,9 @@ class MemoryMonitor:
         """
         if name not in self._tracks_attributes:
             raise ValueError(f"name: nothing is tracked as {name!r} (tracked: {', '.join(self._tracks_attributes)})")
-        initial = {
-            key: entry.initial_size for key, entry in self._entries.items() if key == name or entry.parent == name
-        }
-        self.add(obj, name, self._tracks_attributes[name])
-        for key, size in initial.items():
-            if key in self._entries:
-                self._entries[key].initial_size = size
+        value = obj() if isinstance(obj, _GETTERS) else obj
+        initial = {key: entry.initial_size for key, entry in self._entries.items() if name in (key, entry.parent)}
+        self._track(obj, value, name, self._tracks_attributes[name], initial)
 
     def remove(self, name: str) -> bool:
         """Forgets an object and its fields; whether there was one."""
@@ -140,6 +127,18 @@ class MemoryMonitor:
             for device, report in reports.items()
             if report
         }
+
+    def _track(self, obj: Any, value: Any, name: str, track_attributes: bool, initial: Mapping[str, int]) -> None:
+        """Replaces the entries of a name; sizes are measured for those that `initial` does not have."""
+        self.remove(name)
+        self._tracks_attributes[name] = track_attributes
+        resolve, is_weak = (obj, False) if isinstance(obj, _GETTERS) else _reference(obj)
+        size = initial[name] if name in initial else object_size(value)
+        self._entries[name] = _Entry(resolve, size, is_weak)
+        for field, part in fields_of(value).items() if track_attributes else ():
+            key = f"{name}.{field}"
+            size = initial[key] if key in initial else object_size(part)
+            self._entries[key] = _Entry(functools.partial(_field, resolve, field), size, is_weak, parent=name)
 
 
 def _reference(obj: Any) -> tuple[Callable[[], Any], bool]:

@@ -11,7 +11,7 @@ from metta_jax.monitor.metrics_log import JsonLinesLog, read_json_lines
 from metta_jax.monitor.profiler import EpochProfiler
 from metta_jax.monitor.progress import ProgressLine, format_count, format_time
 from metta_jax.monitor.run_config import RunConfig, load_run_config, save_run_config
-from metta_jax.monitor.run_metrics import collect_metrics, timing_metrics
+from metta_jax.monitor.run_metrics import collect_metrics, epoch_line, timing_metrics
 from metta_jax.monitor.run_panel import plot_run
 from metta_jax.monitor.stopwatch import Stopwatch, with_instance_timer, with_timer
 from metta_jax.monitor.system_monitor import SystemMonitor
@@ -38,6 +38,7 @@ __all__ = [
     "WandbLog",
     "collect_metrics",
     "due_weight_metrics",
+    "epoch_line",
     "format_count",
     "format_time",
     "load_run_config",

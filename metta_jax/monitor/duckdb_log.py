@@ -41,6 +41,8 @@ class DuckDbLog(Logger):
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.run = run
         self._database = duckdb.connect(str(self.path))
+        # More would compete with the training for the processor, for a handful of rows.
+        self._database.execute("SET threads = 1")
         self._database.execute(_CREATE)
 
     def log(self, metrics: Mapping[str, Any], step: int) -> None:

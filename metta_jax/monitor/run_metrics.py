@@ -98,6 +98,17 @@ def timing_metrics(timer: Stopwatch, agent_step: int) -> dict[str, float]:
     return metrics
 
 
+def epoch_line(epoch: int, metrics: Mapping[str, Any]) -> str:
+    """`Epoch 7 - 52,100 steps/sec (60% train / 40% rollout)`, from the metrics of `timing_metrics`.
+
+    The shares are of the time that the two timers ran in the last lap; without any they are 0.
+    """
+    rollout, train = (metrics.get(f"timing_per_epoch/msec/{name}", 0.0) for name in (ROLLOUT, TRAIN))
+    whole = rollout + train or 1.0
+    speed = metrics.get("timing_per_epoch/sps", 0.0)
+    return f"Epoch {epoch} - {speed:,.0f} steps/sec ({train / whole:.0%} train / {rollout / whole:.0%} rollout)"
+
+
 def _rollout_metrics(stats: Mapping[str, Iterable[Any]]) -> dict[str, float]:
     """env_<a>/<b...>: means of the statistics that have a group; texts among their values are skipped."""
     metrics = {}

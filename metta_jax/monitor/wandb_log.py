@@ -58,5 +58,5 @@ class WandbLog(Logger):
         )
 
     def close(self) -> None:
-        """Writes, or uploads, what is left and ends the run."""
+        """Ends the run. wandb's own process writes what is left soon after, at the end of the program at the latest."""
         self._run.finish()

@@ -8,6 +8,7 @@ import math
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -245,9 +246,12 @@ def test_wandb_offline_writes_its_run(tmp_path: Path, monkeypatch: pytest.Monkey
         log.log({"losses/unusual_name": 0.75}, 20)
     assert log.directory.parent == tmp_path / "wandb"
     assert log.directory.name.startswith("offline-run-")
-    written = (log.directory / "run-abc123.wandb").read_bytes()
-    for text in (b"losses/unusual_name", b"learning", b"project", b"0.75"):
-        assert text in written
+    expected = (b"losses/unusual_name", b"learning", b"project", b"0.75")
+    deadline = time.monotonic() + 30
+    # Another process writes the file, a moment after the run has ended.
+    while not all(text in (written := (log.directory / "run-abc123.wandb").read_bytes()) for text in expected):
+        assert time.monotonic() < deadline, written
+        time.sleep(0.05)
     assert b"none" not in written
 
 

@@ -12,6 +12,7 @@ import pytest
 from flax import struct
 
 from metta_jax.monitor import MemoryMonitor
+from tests.rl.training import variant
 
 _MB = 1024 * 1024
 
@@ -142,3 +143,20 @@ def test_device_memory_of_devices_that_report_it(memory: MemoryMonitor, monkeypa
     report = {"bytes_in_use": 5, "peak_bytes_in_use": 7, "bytes_limit": 100, "num_allocs": 3}
     monkeypatch.setattr(jax, "local_devices", lambda: [Device("gpu:0", report), Device("gpu:1", None)])
     assert memory.device_memory() == {"gpu:0": {"bytes_in_use": 5, "peak_bytes_in_use": 7, "bytes_limit": 100}}
+
+
+def test_the_calls_of_the_guide(memory: MemoryMonitor) -> None:
+    """The bundle holds no training state; its size is that of the description."""
+    training = variant("accumulated")
+    state = training.init(jax.random.key(0))
+    memory.add(training, name="TrainingComponents", track_attributes=True)
+    memory.add(training.plan.agent, name="Agent")
+    memory.add(state, name="TrainState", track_attributes=True)
+    assert {"TrainingComponents.plan", "TrainingComponents.timer", "TrainState.experience"} <= set(memory._entries)
+    arrays = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
+    assert memory.get("TrainState")["current_size"] == arrays
+    parts = [memory.get(f"TrainState.{name}")["current_size"] for name in ("experience", "params", "opt_state")]
+    assert parts == [
+        sum(leaf.nbytes for leaf in jax.tree.leaves(part)) for part in (state.experience, state.params, state.opt_state)
+    ]
+    assert memory.get("TrainingComponents")["current_size"] > 0

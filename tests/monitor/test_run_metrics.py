@@ -18,6 +18,7 @@ from metta_jax.monitor import (
     SystemMonitor,
     collect_metrics,
     due_weight_metrics,
+    epoch_line,
     timing_metrics,
 )
 from tests.rl.training import variant
@@ -67,6 +68,13 @@ def test_timing_before_any_time_has_passed() -> None:
     watch = Stopwatch()
     assert timing_metrics(watch, 100) == {"metric/total_time": 0.0, "metric/train_time": 0.0}
     assert watch.get_all_elapsed() == {}, "reading makes no timers"
+
+
+def test_epoch_line(loop: Callable[..., Stopwatch]) -> None:
+    assert epoch_line(7, timing_metrics(loop(), 200)) == "Epoch 7 - 11 steps/sec (57% train / 43% rollout)"
+    assert epoch_line(0, {}) == "Epoch 0 - 0 steps/sec (0% train / 0% rollout)"
+    fused = {"timing_per_epoch/msec/_train": 5.0, "timing_per_epoch/sps": 52_100.4}
+    assert epoch_line(1, fused) == "Epoch 1 - 52,100 steps/sec (100% train / 0% rollout)"
 
 
 def test_what_an_update_returns_keeps_its_names() -> None:

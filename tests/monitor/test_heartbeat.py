@@ -22,6 +22,17 @@ child = subprocess.Popen([sys.executable, "-c", sys.argv[2]])
 open(sys.argv[1], "w").write(str(child.pid) + "\\n")
 time.sleep(600)
 """
+# Starts a grandchild that loses its parent: only the process group still connects it.
+ORPHANS = """
+import os, sys, time
+if os.fork() == 0:
+    if os.fork() == 0:
+        open(sys.argv[1], "w").write(str(os.getpid()) + "\\n")
+        time.sleep(600)
+    os._exit(0)
+os.wait()
+time.sleep(600)
+"""
 SLEEPS = "import time; time.sleep(600)"
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(600)"
 
@@ -85,8 +96,9 @@ def test_failures_are_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca
 
 
 def test_a_silent_group_is_ended(tmp_path: Path, start: Callable[..., subprocess.Popen[str]]) -> None:
-    process = start(PARENT, str(tmp_path / "child"), SLEEPS)
+    process = start(ORPHANS, str(tmp_path / "child"))
     child = _child(tmp_path / "child")
+    assert child.ppid() != process.pid
     assert _watch(tmp_path / "heartbeat", process)
     assert process.wait(20) == -15
     assert _has_ended(child)

@@ -116,4 +116,6 @@ def _check_plain(path: str, value: Any) -> None:
         for index, item in enumerate(value):
             _check_plain(f"{path}.{index}", item)
     elif not (value is None or isinstance(value, bool | int | float | str)):
-        raise ValueError(f"{path}: a {type(value).__name__} cannot be saved as JSON")
+        raise ValueError(
+            f"{path}: {type(value).__name__} is no type that JSON has; give numbers, texts, lists, mappings"
+        )

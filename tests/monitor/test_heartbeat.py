@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -49,7 +50,14 @@ def start() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     yield run
     for process in started:
         process.kill()
-        process.communicate()
+        process.wait(20)
+        if process.stdout is not None:
+            process.stdout.close()
+        # What is left of its session, if the watchman did not do his work.
+        for other in psutil.process_iter():
+            with contextlib.suppress(ProcessLookupError):
+                if os.getsid(other.pid) == process.pid:
+                    other.kill()
 
 
 def _watch(path: Path, process: subprocess.Popen[str], **options: Any) -> bool:

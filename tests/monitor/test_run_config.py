@@ -68,9 +68,10 @@ def test_what_it_says_can_be_made(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("environment", "extra", "message"),
     [
-        ({"device": object}, {}, "environment.device: a type cannot be saved as JSON"),
-        ({}, {"a": {"b": [1, {2.5}]}}, "extra.a.b.1: a frozenset cannot be saved as JSON"),
-        ({}, {"x": float("nan")}, "extra"),
+        ({"device": object}, {}, "environment.device: type is no type that JSON has"),
+        ({}, {"a": {"b": [1, {2.5}]}}, "extra.a.b.1: frozenset is no type that JSON has"),
+        ({}, {"x": float("nan")}, "extra: would not come back"),
+        ({}, {"x": {1: 2}}, "extra: would not come back"),
     ],
 )
 def test_what_json_does_not_hold_is_refused(

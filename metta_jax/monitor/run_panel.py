@@ -42,6 +42,7 @@ def plot_run(
     _plot(entropy, records, ("losses/entropy",))
     _plot(speed, records, ("overview/sps",))
     speed.yaxis.set_major_formatter(EngFormatter(sep=""))
+    speed.set_ylim(bottom=0)  # otherwise the noise of the machine would fill the panel
     titles = ("reward per agent and episode", "losses", "entropy", "agent steps a second")
     for axes, text in zip((reward, losses, entropy, speed), titles, strict=True):
         axes.set_title(text, fontsize=10)

@@ -39,6 +39,7 @@ def test_four_panels(tmp_path: Path, figures: list[Figure]) -> None:
     assert list(panels) == ["reward per agent and episode", "losses", "entropy", "agent steps a second"]
     assert [len(axes.lines) for axes in panels.values()] == [2, 2, 1, 1]
     np.testing.assert_array_equal(panels["agent steps a second"].lines[0].get_ydata(), np.full(10, 5e4))
+    assert panels["agent steps a second"].get_ylim()[0] == 0
     assert not any(axes.texts for axes in panels.values())
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 LOSS_KEYS = ("losses/policy_loss", "losses/value_loss", "losses/entropy")
 
-_COLORS = {"reward": "#2a6f97", "policy_loss": "#bc4749", "value_loss": "#6a994e", "entropy": "#8d99ae"}
+COLORS = {"reward": "#2a6f97", "policy_loss": "#bc4749", "value_loss": "#6a994e", "entropy": "#8d99ae"}
 
 
 def plot_learning_curve(
@@ -46,35 +46,29 @@ def plot_learning_curve(
     if title:
         figure.suptitle(title, fontsize=12)
 
-    _plot_reward(left, *_series(records, step_key, reward_key), smoothing)
+    plot_reward(left, *series(records, step_key, reward_key), smoothing)
     left.set_title("reward per agent and episode", fontsize=10)
     _plot_losses(right, records, step_key, loss_keys)
     right.set_title("losses", fontsize=10)
     for axes in (left, right):
-        axes.set_xlabel("agent steps")
-        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-        axes.grid(alpha=0.25)
-        axes.spines[["top", "right"]].set_visible(False)
-
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
-    return path
+        style(axes)
+    return save(figure, path)
 
 
-def _plot_reward(axes: Axes, steps: NDArray[np.float64], rewards: NDArray[np.float64], smoothing: float) -> None:
+def plot_reward(axes: Axes, steps: NDArray[np.float64], rewards: NDArray[np.float64], smoothing: float) -> None:
+    """A pale line of what was measured, a bold one of its average."""
     if not len(steps):
-        _say_empty(axes, "no episode has ended yet")
+        say_empty(axes, "no episode has ended yet")
         return
-    axes.plot(steps, rewards, color=_COLORS["reward"], alpha=0.3, linewidth=1)
-    axes.plot(steps, _smooth(rewards, smoothing), color=_COLORS["reward"], linewidth=2.2)
+    axes.plot(steps, rewards, color=COLORS["reward"], alpha=0.3, linewidth=1)
+    axes.plot(steps, smooth(rewards, smoothing), color=COLORS["reward"], linewidth=2.2)
     axes.set_ylim(bottom=min(0.0, float(rewards.min())))
 
 
 def _plot_losses(axes: Axes, records: Sequence[Mapping[str, Any]], step_key: str, keys: Sequence[str]) -> None:
     lines, shown = [], []
     for key in keys:
-        steps, values = _series(records, step_key, key)
+        steps, values = series(records, step_key, key)
         if not len(steps):
             continue
         name = key.rpartition("/")[2]
@@ -84,8 +78,8 @@ def _plot_losses(axes: Axes, records: Sequence[Mapping[str, Any]], step_key: str
         if target is axes:
             shown.append(values)
         else:
-            target.set_ylabel("entropy", color=_COLORS["entropy"])
-        lines += target.plot(steps, values, label=name.replace("_", " "), color=_COLORS.get(name), linewidth=1.5)
+            target.set_ylabel("entropy", color=COLORS["entropy"])
+        lines += target.plot(steps, values, label=name.replace("_", " "), color=COLORS.get(name), linewidth=1.5)
     if shown:
         # The first value losses of a fresh network would press everything after them onto the axis.
         low, high = np.percentile(np.concatenate(shown), [2, 95])
@@ -94,22 +88,40 @@ def _plot_losses(axes: Axes, records: Sequence[Mapping[str, Any]], step_key: str
     if lines:
         axes.legend(handles=lines, frameon=False, fontsize=9, loc="best")
     else:
-        _say_empty(axes, "no update has ended yet")
+        say_empty(axes, "no update has ended yet")
 
 
-def _say_empty(axes: Axes, text: str) -> None:
+def style(axes: Axes) -> None:
+    """A panel over agent steps."""
+    axes.set_xlabel("agent steps")
+    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
+    """Writes the picture; directories are created."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path)
+    return path
+
+
+def say_empty(axes: Axes, text: str) -> None:
+    """A text in the middle of a panel."""
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color="gray")
 
 
-def _series(
+def series(
     records: Sequence[Mapping[str, Any]], step_key: str, key: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Steps and values of the records that have the value."""
     pairs = [(record[step_key], record[key]) for record in records if record.get(key) is not None]
     values = np.array(pairs, dtype=np.float64).reshape(-1, 2)
     return values[:, 0], values[:, 1]
 
 
-def _smooth(values: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
+def smooth(values: NDArray[np.float64], weight: float) -> NDArray[np.float64]:
     """Exponential average whose start is unbiased: the first value weighs no more than any other."""
     smoothed = np.empty_like(values)
     total, norm = 0.0, 0.0

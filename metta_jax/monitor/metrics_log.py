@@ -7,24 +7,25 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from metta_jax.monitor.line_file import open_for_append
+from metta_jax.monitor.logger import Logger, plain_value
 
 
-class JsonLinesLog:
-    """Appends metrics to a file; use as a context manager, or call `close`.
+class JsonLinesLog(Logger):
+    """Appends metrics to a file.
 
     Every record is one line with the key `step` and the given ones. Numbers that JSON cannot write (NaN, infinities)
-    become null.
+    become null. Half a line that a killed run left is removed first.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open("a", encoding="utf-8")
+        self._file = open_for_append(self.path)
 
     def log(self, metrics: Mapping[str, Any], step: int) -> None:
-        """Writes one record; values are numbers, strings or anything with `item()` (NumPy and JAX scalars)."""
+        """Writes one record, at once."""
         record = {"step": int(step), **{key: _plain(value) for key, value in metrics.items()}}
         self._file.write(json.dumps(record, allow_nan=False) + "\n")
         self._file.flush()
@@ -32,14 +33,6 @@ class JsonLinesLog:
     def close(self) -> None:
         """Closes the file; further calls of `log` are errors."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def read_json_lines(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
@@ -63,8 +56,7 @@ def read_json_lines(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    if hasattr(value, "item"):
-        value = value.item()
+    value = plain_value(value)
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

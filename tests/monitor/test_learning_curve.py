@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from metta_jax.monitor import learning_curve, plot_learning_curve
-from metta_jax.monitor.learning_curve import _series, _smooth
+from metta_jax.monitor.learning_curve import series, smooth
 
 RECORDS = [
     {"step": 0, "overview/reward": None, "losses/policy_loss": 0.1, "losses/value_loss": 0.2, "losses/entropy": 3.1},
@@ -20,15 +20,15 @@ def test_a_png_is_written(tmp_path) -> None:
 
 
 def test_missing_values_are_skipped() -> None:
-    steps, rewards = _series(RECORDS, "step", "overview/reward")
+    steps, rewards = series(RECORDS, "step", "overview/reward")
     np.testing.assert_array_equal(steps, [1000, 2000])
     np.testing.assert_array_equal(rewards, [0.5, 1.5])
 
 
 def test_smoothing_starts_unbiased_and_keeps_a_constant() -> None:
-    np.testing.assert_allclose(_smooth(np.full(5, 3.0), 0.9), 3.0, rtol=1e-12)
+    np.testing.assert_allclose(smooth(np.full(5, 3.0), 0.9), 3.0, rtol=1e-12)
     # Weights 0.5 * 0.5 and 0.5 of values 0 and 3, divided by 0.75.
-    np.testing.assert_allclose(_smooth(np.array([0.0, 3.0]), 0.5), [0.0, 2.0], rtol=1e-12)
+    np.testing.assert_allclose(smooth(np.array([0.0, 3.0]), 0.5), [0.0, 2.0], rtol=1e-12)
 
 
 def _texts(figure_records, tmp_path, monkeypatch) -> list[str]:

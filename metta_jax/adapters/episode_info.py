@@ -62,3 +62,11 @@ def mean_over_agents(stats: Sequence[Mapping[str, float]]) -> dict[str, float]:
         for name, value in agent.items():
             total[name] = total.get(name, 0.0) + value
     return {name: total[name] / len(stats) for name in sorted(total)}
+
+
+def for_gymnasium(info: dict[str, Any]) -> dict[str, Any]:
+    """The info with the hash as np.uint64: gymnasium's vectors keep Python integers as int64, which it may not fit."""
+    attributes = info.get("attributes")
+    if attributes is None:
+        return info
+    return {**info, "attributes": {**attributes, "initial_grid_hash": np.uint64(attributes["initial_grid_hash"])}}

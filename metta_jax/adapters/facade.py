@@ -10,7 +10,7 @@ import numpy as np
 from metta_jax.adapters.episode import Episode
 from metta_jax.adapters.extras import require
 from metta_jax.adapters.game import Game
-from metta_jax.adapters.rendering import draw
+from metta_jax.adapters.rendering import Renderer
 from metta_jax.mettagrid.environment import MettaGrid
 
 
@@ -93,10 +93,16 @@ class GridFacts:
 
 
 class EpisodeFacts(GridFacts):
-    """What is known of the one running episode. Classes that use it have `_episode` and `render_mode`."""
+    """What is known of the one running episode. Classes that use it call `_begin`."""
 
     _episode: Episode
+    _renderer: Renderer
     render_mode: str | None
+
+    def _begin(self, episode: Episode, render_mode: str | None) -> None:
+        self._episode = episode
+        self._renderer = Renderer(render_mode)
+        self.render_mode = render_mode
 
     @property
     def _game(self) -> Game:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -135,10 +141,11 @@ class EpisodeFacts(GridFacts):
     def render(self) -> Any:
         """The picture of `render_mode`: None and a drawing on the terminal for "human", a string for "ansi", uint8
         [height, width, 3] for "rgb_array", None without a mode."""
-        return draw(self._episode, self.render_mode)
+        return self._renderer.draw(self._episode)
 
     def close(self) -> None:
-        """Does nothing: there are no processes or windows to close."""
+        """Gives the terminal back if something was drawn on it; may be called again."""
+        self._renderer.close()
 
     def _show(self) -> None:
         """Draws after a reset or a step if a person watches, as gymnasium has it."""

@@ -9,10 +9,11 @@ import numpy as np
 
 from metta_jax.adapters.checks import check_actions, idle_action
 from metta_jax.adapters.episode import Episode, Orders
+from metta_jax.adapters.episode_info import for_gymnasium
 from metta_jax.adapters.extras import require
 from metta_jax.adapters.facade import EpisodeFacts
 from metta_jax.adapters.game import make_game
-from metta_jax.adapters.rendering import RENDER_MODES, check_render_mode
+from metta_jax.adapters.rendering import RENDER_MODES
 
 gym: Any = require("gymnasium")
 
@@ -34,8 +35,7 @@ class GymnasiumMultiAgentEnv(EpisodeFacts, gym.Env):
     def __init__(
         self, world: Any = None, *, orders: Orders = "random", render_mode: str | None = None, **options: Any
     ) -> None:
-        self.render_mode = check_render_mode(render_mode)
-        self._episode = Episode(make_game(world, **options), orders)
+        self._begin(Episode(make_game(world, **options), orders), render_mode)
         num_agents = self.grid.num_agents
         self.observation_space = gym.spaces.Tuple([self.single_observation_space] * num_agents)
         # Every agent's space has a generator of its own, so each is an object of its own.
@@ -59,7 +59,7 @@ class GymnasiumMultiAgentEnv(EpisodeFacts, gym.Env):
         step, info = self._episode.step(check_actions(action, (self.grid.num_agents, 2)))
         self._show()
         observation, reward, terminated, truncated = (x.copy() for x in step[:4])
-        return observation, reward, terminated, truncated, info
+        return observation, reward, terminated, truncated, for_gymnasium(info)
 
 
 class GymnasiumEnv(EpisodeFacts, gym.Env):
@@ -88,8 +88,7 @@ class GymnasiumEnv(EpisodeFacts, gym.Env):
         render_mode: str | None = None,
         **options: Any,
     ) -> None:
-        self.render_mode = check_render_mode(render_mode)
-        self._episode = Episode(make_game(world, **options), orders)
+        self._begin(Episode(make_game(world, **options), orders), render_mode)
         num_agents = self.grid.num_agents
         if not 0 <= agent < num_agents:
             raise ValueError(f"agent: {agent} is not in 0..{num_agents - 1}")
@@ -126,7 +125,7 @@ class GymnasiumEnv(EpisodeFacts, gym.Env):
             float(step.reward[i]),
             bool(step.terminated[i]),
             bool(step.truncated[i]),
-            info,
+            for_gymnasium(info),
         )
 
     def _all_actions(self, action: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 
 from metta_jax.adapters import programs
 from metta_jax.adapters.checks import check_actions, check_seed
-from metta_jax.adapters.episode_info import map_attributes, reward_info
+from metta_jax.adapters.episode_info import for_gymnasium, map_attributes, reward_info
 from metta_jax.adapters.extras import require
 from metta_jax.adapters.facade import GridFacts
 from metta_jax.adapters.game import Game, make_game
@@ -167,10 +167,7 @@ class GymnasiumVectorEnv(GridFacts, gym.vector.VectorEnv):
             names = agent_stat_names(game.layout, game.layout.group_names[int(group[0])])
             info["agent"] = {name: float(values[k]) for name, k in names.items() if values[k] > 0}
         attributes = map_attributes(game, map_index)
-        # Gymnasium keeps Python integers as int64, which half of the hashes do not fit.
-        attributes["initial_grid_hash"] = np.uint64(attributes["initial_grid_hash"])
         attributes |= {"steps": int(episode.episode_length[i]), "max_steps": game.grid.max_steps}
         if self._seeds[i] is not None:
             attributes["seed"] = self._seeds[i]
-        info["attributes"] = attributes
-        return info
+        return for_gymnasium({**info, "attributes": attributes})

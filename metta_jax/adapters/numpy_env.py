@@ -10,7 +10,6 @@ from metta_jax.adapters.checks import check_actions
 from metta_jax.adapters.episode import Episode, Orders
 from metta_jax.adapters.facade import EpisodeFacts
 from metta_jax.adapters.game import make_game
-from metta_jax.adapters.rendering import check_render_mode
 
 
 class NumpyEnv(EpisodeFacts):
@@ -32,8 +31,7 @@ class NumpyEnv(EpisodeFacts):
     def __init__(
         self, world: Any = None, *, orders: Orders = "random", render_mode: str | None = None, **options: Any
     ) -> None:
-        self.render_mode = check_render_mode(render_mode)
-        self._episode = Episode(make_game(world, **options), orders)
+        self._begin(Episode(make_game(world, **options), orders), render_mode)
 
     def reset(self, seed: int | None = None) -> tuple[np.ndarray, dict[str, Any]]:
         """Starts an episode: (observations uint8 [A, M, 3], {}).

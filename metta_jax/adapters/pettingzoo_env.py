@@ -12,7 +12,7 @@ from metta_jax.adapters.episode import Episode, Orders
 from metta_jax.adapters.extras import require
 from metta_jax.adapters.facade import EpisodeFacts
 from metta_jax.adapters.game import make_game
-from metta_jax.adapters.rendering import RENDER_MODES, check_render_mode
+from metta_jax.adapters.rendering import RENDER_MODES
 
 pettingzoo: Any = require("pettingzoo")
 gym: Any = require("gymnasium")
@@ -31,8 +31,7 @@ class PettingZooEnv(EpisodeFacts, pettingzoo.ParallelEnv):
     def __init__(
         self, world: Any = None, *, orders: Orders = "random", render_mode: str | None = None, **options: Any
     ) -> None:
-        self.render_mode = check_render_mode(render_mode)
-        self._episode = Episode(make_game(world, **options), orders)
+        self._begin(Episode(make_game(world, **options), orders), render_mode)
         self.possible_agents = [f"agent_{i}" for i in range(self.grid.num_agents)]
         self.agents: list[str] = []
         self._idle = idle_action(self.grid.action_names)

@@ -26,3 +26,7 @@ def pair() -> Game:
 def alone() -> Game:
     """One agent, two maps, four steps; the limit truncates."""
     return make_game(game_config(num_agents=1, episode_truncates=True), maps=ONE_AGENT_MAPS)
+
+
+def fixed(rows: list[list[str]]) -> FixedMap:
+    return FixedMap(tuple(map(tuple, rows)))

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from grid_kernels.rounding import rounded
+
 UNROLLED_ITEMS = 12  # longer sums over items, which must keep their order, become loops
 
 
@@ -64,13 +66,12 @@ def settle(purse: Purse, weights: Weights, change: jax.Array, held: jax.Array, t
     """
     counts = touched & weights.rewarded
     if rule == "per_item":
-        worth = weights.reward * jnp.minimum(held.astype(jnp.float32), weights.maximum)
+        worth = rounded(weights.reward * jnp.minimum(held.astype(jnp.float32), weights.maximum))
         worth = jnp.where(weights.rewarded & (held > 0), worth, 0.0)
-        total = _sum_in_order(jax.lax.optimization_barrier(worth))
+        total = _sum_in_order(worth)
         total = jnp.where(jnp.any(counts, axis=-1), total, purse.current)
         return Purse(purse.reward + (total - purse.current), total)
-    # The barrier keeps XLA from contracting the product and the sum into one rounding.
-    gain = jax.lax.optimization_barrier(weights.reward * change.astype(jnp.float32))
+    gain = rounded(weights.reward * change.astype(jnp.float32))
 
     def one_item(item: jax.Array | int, purse: Purse) -> Purse:
         gain_i, maximum, counts_i = (_item(x, item) for x in (gain, weights.maximum, counts))
@@ -82,7 +83,7 @@ def settle(purse: Purse, weights: Weights, change: jax.Array, held: jax.Array, t
 
 def settle_both_ways(purse: Purse, weights: Weights, gained: jax.Array, touched: jax.Array) -> Purse:
     """The running-total rule where every item is first gained and then lost again: an agent that robs itself."""
-    gain = jax.lax.optimization_barrier(weights.reward * gained.astype(jnp.float32))
+    gain = rounded(weights.reward * gained.astype(jnp.float32))
     counts = touched & weights.rewarded
 
     def one_item(item: jax.Array | int, purse: Purse) -> Purse:

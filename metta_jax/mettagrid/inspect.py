@@ -174,9 +174,10 @@ def _converter_series(layout: Layout, params: EnvParams, state: EnvState, index:
     for item, n in _amounts(recipe, "input", kind).items():
         series[f"{layout.item_names[item]}.consumed"] = _times(events["started"], n)
     for item, n in _amounts(recipe, "output", kind).items():
-        # A converter may bear the name of an item's statistic; both then count into one.
         key = f"{layout.item_names[item]}.produced"
-        series[key] = _times(events["completed"], n)
+        made = _times(events["completed"], n)
+        # A converter may bear the name of an item; both then count into one statistic, the item first.
+        series[key] = _together(made, series[key]) if key in series else made
     if at_start == "started":
         amounts = list(_amounts(recipe, "input", kind).values())
         if amounts:
@@ -234,6 +235,12 @@ def _plus_start(series: Series, happened: bool) -> Series:
 
 def _times(series: Series, amount: int) -> Series:
     return series._replace(value=series.value * amount, lowest=series.lowest * amount)
+
+
+def _together(first: Series, second: Series) -> Series:
+    """Two statistics of one name that are updated at the same moments, `first` before `second`."""
+    updates = None if first.updates is None or second.updates is None else first.updates + second.updates
+    return first._replace(value=first.value + second.value, updates=updates)
 
 
 def _report(series: dict[str, Series], step: int) -> dict[str, float]:

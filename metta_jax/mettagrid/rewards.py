@@ -7,17 +7,9 @@ import jax
 import jax.numpy as jnp
 
 from grid_kernels.gather import pick, take
+from grid_kernels.rounding import quotient, rounded
 from metta_jax.mettagrid.stats import DERIVED
 from metta_jax.mettagrid.types import EnvState, Layout, Rules
-
-
-def round_half_away(x: jax.Array) -> jax.Array:
-    """Float32 to the nearest int32, halves away from zero."""
-    # The barrier keeps XLA from computing x and the difference below in one rounding.
-    x = jax.lax.optimization_barrier(x)
-    whole = jnp.trunc(x)
-    away = jnp.where(jnp.abs(x - whole) >= 0.5, jnp.sign(x), 0.0)
-    return (whole + away).astype(jnp.int32)
 
 
 def stat_rewards(layout: Layout, rules: Rules, state: EnvState, reward: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -30,7 +22,7 @@ def stat_rewards(layout: Layout, rules: Rules, state: EnvState, reward: jax.Arra
     for k in range(len(layout.stat_rewards)):
         value, present = _read_stat(rules, state, k)
         weight, maximum = (pick(x[..., k], state.group) for x in (rules.stat_weight, rules.stat_maximum))
-        worth = jnp.minimum(jax.lax.optimization_barrier(value * weight), maximum)
+        worth = jnp.minimum(rounded(value * weight), maximum)
         total = total + jnp.where(present, worth, 0.0)
     return reward + (total - state.stat_value), total
 
@@ -47,8 +39,8 @@ def share_rewards(rules: Rules, state: EnvState, reward: jax.Array) -> jax.Array
     def settle(reward: jax.Array) -> jax.Array:
         same_pool = pool[:, :, None] == pool[:, None]
         size = jnp.sum(same_pool, axis=2, dtype=jnp.int32).astype(jnp.float32)
-        given = jax.lax.optimization_barrier(reward * share)
-        part = given / size
+        given = rounded(reward * share)
+        part = quotient(given, size)
 
         def add(i: jax.Array, paid: jax.Array) -> jax.Array:
             part_i, pool_i, reward_i = (jax.lax.dynamic_slice_in_dim(x, i, 1, 1) for x in (part, pool, reward))
@@ -86,7 +78,7 @@ def derived_values(value, first_step, last_step, updates, lowest, step) -> list[
         first_step.astype(jnp.float32),
         last_step.astype(jnp.float32),
         count,
-        jnp.where(step > 0, count / jnp.maximum(step, 1).astype(jnp.float32), 0.0),
+        jnp.where(step > 0, quotient(count, jnp.maximum(step, 1).astype(jnp.float32)), 0.0),
         value / jnp.maximum(count, 1.0),
         (count - 1.0) / jnp.maximum(span, 1.0),
         lowest,

@@ -12,10 +12,10 @@ import numpy as np
 
 from grid_kernels.gather import pick
 from grid_kernels.observe import object_entry, observe
+from grid_kernels.rounding import quotient, round_half_away
 from grid_kernels.tokens import pack_tokens
 from grid_kernels.windows import window_locations, window_offsets
 from metta_jax.mettagrid import features
-from metta_jax.mettagrid.rewards import round_half_away
 from metta_jax.mettagrid.types import GLOBAL_TOKENS, EnvParams, EnvState, Layout, Rules
 
 UNUSED = 0xFFFF
@@ -114,7 +114,7 @@ def _converters(layout: Layout, rules: Rules, state: EnvState) -> Rows:
 def _heads(layout: Layout, rules: Rules, state: EnvState, actions: jax.Array, reward: jax.Array) -> Rows:
     shape = reward.shape
     max_steps = jnp.broadcast_to(rules.max_steps, state.step.shape)
-    done = state.step.astype(jnp.float32) / jnp.maximum(max_steps, 1).astype(jnp.float32)
+    done = quotient(state.step.astype(jnp.float32), jnp.maximum(max_steps, 1).astype(jnp.float32))
     completion = jnp.where(max_steps > 0, round_half_away(done * 255.0), 0)
     bits = jnp.asarray(np.asarray([128 >> i if i < 8 else 0 for i in range(layout.num_items)], np.int32))
     rewarded = jnp.sum(jnp.where(rules.weights.reward > 0, bits[None, None], 0), axis=-1, dtype=jnp.int32)

@@ -44,11 +44,9 @@ def families(*fast: str) -> pytest.MarkDecorator:
     )
 
 
-# Known defect, not yet explained: in some random worlds, single statistics differ from the oracle's.
-@pytest.mark.xfail(strict=False, reason="the engine differs from the oracle in some random worlds: to be mended next")
 @families(*FAST)
 def test_the_engine_is_the_oracle(family: Family) -> None:
-    @settings(EXAMPLES, max_examples=70)
+    @settings(EXAMPLES, max_examples=200)
     @given(scenarios(family))
     def check(scenario: Scenario) -> None:
         expected, got = expected_run(scenario), engine_rollout(make_env(scenario), scenario)
@@ -64,7 +62,7 @@ def test_the_engine_is_the_oracle(family: Family) -> None:
 def test_resources_are_conserved(family: Family) -> None:
     """Where nothing is made, used up or paid, things only change hands."""
 
-    @settings(EXAMPLES, max_examples=20)
+    @settings(EXAMPLES, max_examples=100)
     @given(scenarios(family, closed=True))
     def check(scenario: Scenario) -> None:
         played = play(make_env(scenario), scenario)
@@ -80,7 +78,7 @@ def test_resources_are_conserved(family: Family) -> None:
 def test_a_cell_holds_one_object(family: Family) -> None:
     """However many want to enter it."""
 
-    @settings(EXAMPLES, max_examples=20)
+    @settings(EXAMPLES, max_examples=100)
     @given(scenarios(family), st.integers(0, 2**32 - 1))
     def check(scenario: Scenario, seed: int) -> None:
         scenario = replace(scenario, actions=jostle(family, scenario.actions.shape, seed))
@@ -99,21 +97,22 @@ def test_a_cell_holds_one_object(family: Family) -> None:
 def jostle(family: Family, shape: tuple[int, ...], seed: int) -> np.ndarray:
     """Actions int32 [T, A, 2]: everybody moves, turns, freezes others and swaps with them."""
     names = sorted(family.actions)
-    kinds = ["move"] * 6 + ["rotate"] * 3 + ["swap", "attack"]
+    kinds = [kind for kind in ["move"] * 6 + ["rotate"] * 3 + ["swap", "attack"] if kind in names]
     rng = np.random.default_rng(seed)
     drawn = rng.choice([names.index(kind) for kind in kinds], shape[:-1])
     arguments = np.where(drawn == names.index("rotate"), rng.integers(0, 4, shape[:-1]), 0)
     return np.stack([drawn, arguments], axis=-1).astype(np.int32)
 
 
-def naive_window(views: list[dict[str, Any]], agent: dict[str, Any], window: tuple[int, int]) -> dict[int, set[Any]]:
-    """{location: {(feature name, value)}} of all that lies within a window around an agent."""
-    seen: dict[int, set[Any]] = {}
+def naive_window(
+    views: list[dict[str, Any]], agent: dict[str, Any], window: tuple[int, int]
+) -> dict[int, dict[str, int]]:
+    """{location: {feature name: value}} of all that lies within a window around an agent."""
+    seen: dict[int, dict[str, int]] = {}
     for view in views:
         r, c = view["r"] - agent["r"] + window[0] // 2, view["c"] - agent["c"] + window[1] // 2
         if 0 <= r < window[0] and 0 <= c < window[1]:
-            shown = {name: value for name, value in view.items() if name in SHOWN or name.startswith("inv:")}
-            seen[r << 4 | c] = set(shown.items())
+            seen[r << 4 | c] = {n: value for n, value in view.items() if n in SHOWN or n.startswith("inv:")}
     return seen
 
 
@@ -134,7 +133,7 @@ GLOBAL = ("episode_completion_pct", "last_action", "last_action_arg", "last_rewa
 def test_an_observation_is_a_window(family: Family) -> None:
     """Whatever lies around an agent is shown at its place, as long as there is room, and nothing else is."""
 
-    @settings(EXAMPLES, max_examples=20)
+    @settings(EXAMPLES, max_examples=100)
     @given(scenarios(family))
     def check(scenario: Scenario) -> None:
         env = make_env(scenario)
@@ -146,15 +145,18 @@ def test_an_observation_is_a_window(family: Family) -> None:
                 continue
             observation = np.asarray(played.timesteps.observation[-1, view["agent_id"]])
             used = observation[observation[:, 0] != 255].tolist()
-            seen: dict[int, set[Any]] = {}
+            # A converter may show an item twice, its stock and then its recipe; the view has the last.
+            seen: dict[int, dict[str, int]] = {}
             for location, feature, value in used:
                 if names[feature] not in GLOBAL:
-                    seen.setdefault(location, set()).add((names[feature], value))
+                    seen.setdefault(location, {})[names[feature]] = value
             expected = naive_window(views, view, family.window)
             if len(used) < family.num_tokens:
                 assert seen == expected
-            for location, tokens in seen.items():
-                assert tokens <= expected[location]
+            for location, tokens in list(seen.items())[:-1]:
+                assert tokens == expected[location]
+            for location, tokens in list(seen.items())[-1:]:
+                assert tokens.keys() <= expected[location].keys()
 
     check()
 

@@ -60,6 +60,9 @@ def encode(
     """Frames, each {id: object with bare values}, as a replay."""
     objects = []
     for key in frames[0]:
+        if all(frame[key] is frames[0][key] for frame in frames):
+            objects.append(frames[0][key])
+            continue
         names = dict.fromkeys(name for frame in frames for name in frame[key])
         objects.append({name: _series(name, [frame[key].get(name, 0) for frame in frames]) for name in names})
     return {
@@ -120,11 +123,7 @@ def generated(
     for _ in range(num_steps):
         for agent in agents:
             _act(agent, grid, rng)
-        frames.append({key: thing | {"inventory": dict(thing.get("inventory", {}))} for key, thing in objects.items()})
-    for frame in frames:
-        for thing in frame.values():
-            if "agent_id" not in thing:
-                del thing["inventory"]
+        frames.append(objects | {agent["id"]: dict(agent) for agent in agents})
     return encode(frames, (side, side)), frames
 
 

@@ -98,8 +98,9 @@ class Scene {
     if (this.replay === null) return;
     const pixels = this.zoom * this.ratio; // device pixels of a cell
     this.pixels = pixels;
-    this.left = this.canvas.width / 2 - this.center.column * pixels;
-    this.top = this.canvas.height / 2 - this.center.row * pixels;
+    // Whole pixels: at rest the map is crisp.
+    this.left = Math.round(this.canvas.width / 2 - this.center.column * pixels);
+    this.top = Math.round(this.canvas.height / 2 - this.center.row * pixels);
     const step = Math.floor(time);
 
     this.drawFixed(pixels);

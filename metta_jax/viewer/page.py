@@ -53,6 +53,8 @@ def open_viewer(page: str | PathLike[str]) -> bool:
 
 def page_html(content: bytes | None, name: str, *, scripts: tuple[str, ...] = SCRIPTS, connect: str = "'none'") -> str:
     """The page around the bytes of a replay; `connect` is the only address that it may talk to."""
+    # A file's name may hold bytes that are no text.
+    name = name.encode(errors="replace").decode()
     style = _text("style.css")
     parts = [_text(script) for script in scripts]
     script = '(() => {\n"use strict";\n' + f"const SPRITES = {_text('sprites.json')};\n" + "\n".join(parts) + "})();\n"
@@ -66,7 +68,7 @@ def page_html(content: bytes | None, name: str, *, scripts: tuple[str, ...] = SC
         title=escape(name or _DEFAULT_TITLE),
         style=style,
         script=script,
-        name=_base64(name.encode(errors="replace")),
+        name=_base64(name.encode()),
         data="" if content is None else f'<script type="text/plain" id="replay-data">{_base64(content)}</script>',
     )
 

@@ -21,9 +21,13 @@ def sprite_image(look: Look, size: int, orientation: int = 0) -> np.ndarray:
     points = (np.arange(size * SAMPLES, dtype=np.float32) + 0.5) / (size * SAMPLES)
     y, x = np.meshgrid(points, points, indexing="ij")
     image = np.zeros((*x.shape, 4), np.float32)
-    fills = {"$main": look.color, "$dark": mix(look.color, "#000000", 0.45), "$light": mix(look.color, "#ffffff", 0.5)}
+    fills: dict[str, str] = {
+        "$main": look.color,
+        "$dark": mix(look.color, "#000000", 0.45),
+        "$light": mix(look.color, "#ffffff", 0.5),
+    }
     for shape, *numbers, fill in sprite_table()["sprites"][look.sprite]:
-        red, green, blue, alpha = rgba(fills.get(fill, fill))
+        red, green, blue, alpha = rgba(fills[fill] if fill in fills else fill)
         inside = _SHAPES[shape](x, y, *numbers)
         image[inside] = image[inside] * (1 - alpha) + np.array([red * alpha, green * alpha, blue * alpha, alpha])
     pixels = image.reshape(size, SAMPLES, size, SAMPLES, 4).mean(axis=(1, 3))

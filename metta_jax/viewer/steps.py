@@ -28,7 +28,7 @@ def read_replay(source: str | PathLike[str] | bytes) -> dict[str, Any]:
       OSError: the file cannot be read.
     """
     data, name = (source, "replay") if isinstance(source, bytes) else (Path(source).read_bytes(), str(source))
-    if not data.lstrip()[:1] == b"{":
+    if data.lstrip()[:1] != b"{":
         inflater = zlib.decompressobj()
         try:
             data = inflater.decompress(data, MAX_TEXT_BYTES)

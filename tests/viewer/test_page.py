@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import json
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 from playwright.sync_api import Page
 
 from metta_jax.viewer import draw
@@ -16,6 +14,7 @@ from metta_jax.viewer.looks import color_of_group, sprite_table
 from metta_jax.viewer.raster import rgba
 from tests.viewer import replays
 from tests.viewer.conftest import Viewer
+from tests.viewer.screen import pixel, screenshot
 
 SIDE = 40
 STEPS = 60
@@ -52,11 +51,11 @@ def test_agents_are_where_the_state_says(viewer: Viewer, episode: Any) -> None:
     assert page.inner_text("#facts") == f"{SIDE} × {SIDE} cells · 8 agents · {STEPS} steps"
     for step in range(0, STEPS, 7):
         viewer.seek(step)
-        picture = _screenshot(page)
+        picture = screenshot(page)
         for agent in _agents(frames[step]):
             if not agent["frozen"]:
                 wanted = np.array(rgba(color_of_group(agent["agent:group"]))[:3]) * 255
-                assert np.abs(_pixel(page, picture, agent["r"], agent["c"]) - wanted).max() <= 3
+                assert np.abs(pixel(page, picture, agent["r"], agent["c"]) - wanted).max() <= 3
 
 
 def test_the_example_of_the_format(viewer: Viewer) -> None:
@@ -65,9 +64,9 @@ def test_the_example_of_the_format(viewer: Viewer) -> None:
     floors = [np.array(rgba(sprite_table()["colors"][name])[:3]) * 255 for name in ("floor", "floor_odd")]
     for step, column in enumerate([0, 1, 1, 1]):
         viewer.seek(step)
-        picture = _screenshot(page)
-        assert np.abs(_pixel(page, picture, 1, column) - blue).max() <= 3
-        other = _pixel(page, picture, 1, 1 - column)
+        picture = screenshot(page)
+        assert np.abs(pixel(page, picture, 1, column) - blue).max() <= 3
+        other = pixel(page, picture, 1, 1 - column)
         assert min(np.abs(other - floor).max() for floor in floors) <= 3
     # Step 3: it took the ore, and the mine is empty.
     page.keyboard.press("n")
@@ -166,16 +165,16 @@ def test_the_view_of_an_agent_and_following_it(viewer: Viewer, episode: Any) -> 
     agent = _agents(frames[40])[0]
     page.keyboard.press("n")
     viewer.drawn()
-    with_window = _screenshot(page)
+    with_window = screenshot(page)
     page.keyboard.press("v")
     viewer.drawn()
-    without = _screenshot(page)
+    without = screenshot(page)
     for row in range(0, SIDE, 3):
         for column in range(0, SIDE, 3):
             distance = max(abs(row - agent["r"]), abs(column - agent["c"]))
             if distance in (5, 6):  # the dashes of the frame run here
                 continue
-            bright, dim = (_pixel(page, picture, row, column).sum() for picture in (without, with_window))
+            bright, dim = (pixel(page, picture, row, column).sum() for picture in (without, with_window))
             assert dim == bright if distance < 5 else dim < 0.7 * bright
     page.keyboard.press("f")
     page.keyboard.press("Home")
@@ -232,15 +231,6 @@ def _agents(frame: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted((thing for thing in frame.values() if "agent_id" in thing), key=lambda thing: thing["agent_id"])
 
 
-def _screenshot(page: Page) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB")).astype(np.float64)
-
-
-def _pixel(page: Page, picture: np.ndarray, row: int, column: int) -> np.ndarray:
-    place = page.evaluate("([r, c]) => viewer.cellToScreen(r, c)", [row, column])
-    return picture[int(place["y"]), int(place["x"])]
-
-
 def _click_cell(page: Page, row: int, column: int) -> None:
     place = page.evaluate("([r, c]) => viewer.cellToScreen(r, c)", [row, column])
     page.mouse.click(place["x"], place["y"])
@@ -254,4 +244,4 @@ def _quarter_means(picture: np.ndarray) -> np.ndarray:
 def _shown_quarters(page: Page) -> np.ndarray:
     corner = page.evaluate("viewer.cellToScreen(-0.5, -0.5)")
     left, top, side = int(corner["x"] + 0.5), int(corner["y"] + 0.5), 16 * SIDE
-    return _quarter_means(_screenshot(page)[top : top + side, left : left + side])
+    return _quarter_means(screenshot(page)[top : top + side, left : left + side])

@@ -17,6 +17,7 @@ from metta_jax.mettagrid.original_order import original_orders
 
 if TYPE_CHECKING:
     from metta_jax.adapters.gymnasium_env import GymnasiumEnv, GymnasiumMultiAgentEnv
+    from metta_jax.adapters.gymnasium_registry import register_worlds
     from metta_jax.adapters.gymnasium_vector import GymnasiumVectorEnv
     from metta_jax.adapters.gymnasium_wrappers import MultiToDiscreteWrapper, SingleAgentWrapper
     from metta_jax.adapters.pettingzoo_env import PettingZooEnv
@@ -35,6 +36,7 @@ __all__ = [
     "episode_info",
     "make_game",
     "original_orders",
+    "register_worlds",
 ]
 
 _OPTIONAL = {
@@ -44,6 +46,7 @@ _OPTIONAL = {
     "MultiToDiscreteWrapper": "gymnasium_wrappers",
     "PettingZooEnv": "pettingzoo_env",
     "SingleAgentWrapper": "gymnasium_wrappers",
+    "register_worlds": "gymnasium_registry",
 }
 
 

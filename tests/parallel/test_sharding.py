@@ -50,11 +50,11 @@ def test_a_step_leaves_every_array_where_it_was(training: TrainingComponents) ->
     """So the program that was compiled for the first step serves all others."""
     sharded = shard_training(training)
     first = sharded.init(jax.random.key(0))
-    kept = [(x.sharding, x.shape, x.dtype, x.weak_type) for x in jax.tree.leaves(first)]
+    kept = [(x.sharding, x.shape, x.dtype, x.aval.weak_type) for x in jax.tree.leaves(first)]
     state, _ = sharded.train_step(first)
     for (path, x), (sharding, *kind) in zip(jax.tree_util.tree_leaves_with_path(state), kept, strict=True):
         assert x.sharding.is_equivalent_to(sharding, x.ndim), jax.tree_util.keystr(path)
-        assert [x.shape, x.dtype, x.weak_type] == kind, jax.tree_util.keystr(path)
+        assert [x.shape, x.dtype, x.aval.weak_type] == kind, jax.tree_util.keystr(path)
 
 
 @pytest.mark.slow

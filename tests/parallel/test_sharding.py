@@ -7,9 +7,16 @@ import jax.numpy as jnp
 import pytest
 from jax.sharding import PartitionSpec
 
+from metta_jax.agent import Agent
+from metta_jax.config import EnvConfig
+from metta_jax.mapgen import FixedMap
 from metta_jax.parallel import ENVS, env_mesh, shard_params, shard_train_state, shard_training, train_state_shardings
 from metta_jax.rl import TrainingComponents
+from metta_jax.worlds.environment import Environment
+from tests.agent.facts import small_config
+from tests.mettagrid.small_world import MAP, game_config
 from tests.parallel.runs import assert_close, make_training
+from tests.rl.training import config
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +92,23 @@ def test_wrong_arguments() -> None:
         env_mesh([])
     with pytest.raises(ValueError, match="num_envs: 1 cannot be divided among 2 devices"):
         shard_training(make_training(num_envs=1))
+
+
+@pytest.mark.slow
+def test_the_engine_and_a_network_on_two_devices() -> None:
+    """Observations, actions and rewards are those of one device; sums that are formed in another order may differ."""
+    world = EnvConfig(game=game_config(), map_builder=FixedMap(tuple(map(tuple, MAP))))
+    env = Environment(env_config=world, num_envs=4, num_maps=1)
+    network = small_config()
+    network["components"]["cnn1"]["nn_params"]["stride"] = 1
+    training = TrainingComponents.create(env, Agent(env, network), config(optimizer={"learning_rate": 1e-3}))
+    sharded = shard_training(training)
+    one, two = training.init(jax.random.key(0)), sharded.init(jax.random.key(0))
+    for _ in range(2):
+        one, _ = training.train_step(one)
+        two, _ = sharded.train_step(two)
+    assert_close(two.params, one.params)
+    assert_close(two.env_state, one.env_state)
+    assert_close(two.experience, one.experience)
+    assert len(two.env_state.env.grid.sharding.device_set) == 2
+    assert not two.env_state.env.grid.sharding.is_fully_replicated

@@ -1,0 +1,57 @@
+"""The compiled functions of the adapters, shared by all environments of one layout.
+
+They take the layout as a static argument, so the second environment of a world compiles nothing. B environments, A
+agents.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from grid_kernels.turns import keys_of_order
+from metta_jax.mettagrid import EnvParams, EnvState, TimeStep, VectorEnv, VectorState, VectorTimeStep
+from metta_jax.mettagrid import step as engine
+from metta_jax.mettagrid.environment import drawn_keys, shared_rules
+from metta_jax.mettagrid.types import Layout
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def reset(layout: Layout, params: EnvParams, keys: jax.Array) -> tuple[EnvState, TimeStep]:
+    """Starts B episodes; environment i is `MettaGrid.reset` with key i of `keys` [B]."""
+    pairs = jax.vmap(jax.random.split)(keys)
+    rules = params.rules
+    drawn = jax.vmap(lambda key: jax.random.randint(key, (), 0, rules.num_maps, jnp.int32))(pairs[:, 0])
+    return engine.reset(layout, shared_rules(params), pairs[:, 1], rules.first_map + drawn)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def step(
+    layout: Layout, params: EnvParams, state: EnvState, actions: jax.Array, order: jax.Array | None
+) -> tuple[EnvState, TimeStep]:
+    """One step of B environments without a reset.
+
+    Actions int32 [B, A, 2], order int32 [B, A]; None draws one."""
+    keys = drawn_keys(state, layout.num_agents) if order is None else keys_of_order(order)
+    return engine.step(layout, shared_rules(params), state, actions, keys)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def vector_step(
+    layout: Layout, num_envs: int, params: EnvParams, state: VectorState, actions: jax.Array
+) -> tuple[VectorState, VectorTimeStep]:
+    """One step of N environments in which ended episodes are followed by new ones: actions int32 [N, A, 2]."""
+    shape: Any = _Shape(layout, layout.num_agents)
+    return VectorEnv(shape, num_envs).step(params, state, actions)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """What a VectorEnv reads of its MettaGrid. A whole one would tie the compiled step to one environment."""
+
+    layout: Layout
+    num_agents: int

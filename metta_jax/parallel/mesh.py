@@ -1,0 +1,36 @@
+"""The devices of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+
+ENVS = "envs"  # the only axis: environments, and everything that goes with one
+
+
+def env_mesh(devices: Sequence[Any] | int | None = None) -> Mesh:
+    """A mesh with one axis over which environments are divided.
+
+    Args:
+      devices: the devices, or how many of the available ones; None: all of them. In a run of several processes
+        (`jax.distributed.initialize()`) these are the devices of all processes.
+
+    Raises:
+      ValueError: no device, or more than there are.
+    """
+    available = jax.devices()
+    if devices is None:
+        chosen: Sequence[Any] = available
+    elif isinstance(devices, int):
+        if not 1 <= devices <= len(available):
+            raise ValueError(f"devices: {devices} is not in 1..{len(available)}, the number of available devices")
+        chosen = available[:devices]
+    else:
+        chosen = devices
+        if not chosen:
+            raise ValueError("devices: the list is empty; at least one is needed")
+    return Mesh(np.asarray(chosen), (ENVS,))

@@ -1,0 +1,72 @@
+"""Where the arrays of a training state live.
+
+N environments, A agents over all of them, S rows of the buffer. Environment i, its agents and their rows are on the
+same device, so that a rollout needs no communication but for the gradients' sake: rows of one round are in the order of
+the agents, which is the order of the environments.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from metta_jax.parallel.mesh import ENVS, env_mesh
+
+# Fields of a TrainState by the axis that is divided; all others are the same on every device.
+_DIVIDED_AXIS = {
+    **dict.fromkeys(("env_state", "observation", "reward", "done", "truncated", "final_value"), 0),
+    **dict.fromkeys(("experience", "episodes"), 0),
+    **dict.fromkeys(("recurrent", "teacher_recurrent"), 1),  # [layers, A, hidden]
+}
+
+Devices = Mesh | Sequence[jax.Device] | int | None
+
+
+def train_state_shardings(training: Any, state: Any, devices: Devices = None) -> Any:
+    """The sharding of every array of a TrainState: a pytree like `state`.
+
+    Args:
+      training: the TrainingComponents.
+      state: a TrainState of it, or its shapes (`jax.eval_shape`).
+      devices: a mesh of `env_mesh`, or what it takes.
+
+    Raises:
+      ValueError: the environments or the rows of the buffer cannot be divided evenly.
+    """
+    mesh = devices if isinstance(devices, Mesh) else env_mesh(devices)
+    sizes = {"num_envs": training.plan.num_envs, "segments": training.segments}
+    for name, size in sizes.items():
+        if size % mesh.size:
+            raise ValueError(f"{name}: {size} cannot be divided among {mesh.size} devices")
+    fields = {
+        name: jax.tree.map(functools.partial(_sharding, mesh, _DIVIDED_AXIS.get(name)), value)
+        for name, value in vars(state).items()
+    }
+    return state.replace(**fields)
+
+
+def shard_train_state(training: Any, state: Any, devices: Devices = None) -> Any:
+    """The same state, its environments divided among devices and the rest of it on each of them.
+
+    All functions of `training` then run on all of these devices; values agree with those of one device but for the
+    rounding of sums. Arguments and errors as `train_state_shardings`. Put a state that was loaded from a checkpoint
+    through it again.
+    """
+    return jax.device_put(state, train_state_shardings(training, state, devices))
+
+
+def shard_params(params: Any, devices: Devices = None) -> Any:
+    """Arrays that all devices need in full (parameters of an environment or an agent), on each of them."""
+    mesh = devices if isinstance(devices, Mesh) else env_mesh(devices)
+    return jax.device_put(params, NamedSharding(mesh, PartitionSpec()))
+
+
+def _sharding(mesh: Mesh, axis: int | None, array: Any) -> NamedSharding:
+    # What an environment keeps for all of its batch (one key, say) has no axis to divide.
+    if axis is None or array.ndim <= axis or array.shape[axis] % mesh.size:
+        return NamedSharding(mesh, PartitionSpec())
+    return NamedSharding(mesh, PartitionSpec(*[None] * axis, ENVS))

@@ -1,0 +1,31 @@
+"""What the tests of several devices share: one small run, compiled once, and comparison up to rounding."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from metta_jax.rl import TrainingComponents
+from tests.rl.probes import ProbeAgent, ProbeEnv
+from tests.rl.training import config
+
+
+@functools.cache
+def make_training(num_envs: int = 4) -> TrainingComponents:
+    """Two agents in each environment; rows of the buffer are drawn by priority."""
+    settings = config(prioritized_experience_replay={"prio_alpha": 0.7}, optimizer={"learning_rate": 0.01})
+    return TrainingComponents.create(ProbeEnv(num_envs=num_envs), ProbeAgent(), settings)
+
+
+def assert_close(actual: Any, expected: Any) -> None:
+    leaves = jax.tree_util.tree_leaves_with_path(expected)
+    for (path, x), y in zip(leaves, jax.tree.leaves(actual), strict=True):
+        assert x.dtype == y.dtype
+        if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+            x, y = jax.random.key_data(x), jax.random.key_data(y)
+        message = jax.tree_util.keystr(path)
+        np.testing.assert_allclose(np.asarray(y), np.asarray(x), rtol=1e-4, atol=1e-5, err_msg=message)

@@ -1,0 +1,114 @@
+"""Two devices make the run that one makes."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import pytest
+from jax.sharding import PartitionSpec
+
+from metta_jax.agent import Agent
+from metta_jax.config import EnvConfig
+from metta_jax.mapgen import FixedMap
+from metta_jax.parallel import ENVS, env_mesh, shard_params, shard_train_state, shard_training, train_state_shardings
+from metta_jax.rl import TrainingComponents
+from metta_jax.worlds.environment import Environment
+from tests.agent.facts import small_config
+from tests.mettagrid.small_world import MAP, game_config
+from tests.parallel.runs import assert_close, make_training
+from tests.rl.training import config
+
+
+@pytest.fixture(scope="module")
+def training() -> TrainingComponents:
+    return make_training()
+
+
+def test_there_are_two_devices() -> None:
+    assert jax.device_count() == 2  # of conftest.py
+
+
+def test_two_devices_make_the_same_run(training: TrainingComponents) -> None:
+    sharded = shard_training(training)
+    one, two = training.init(jax.random.key(3)), sharded.init(jax.random.key(3))
+    for _ in range(3):
+        one, metrics = training.train_step(one)
+        two, sharded_metrics = sharded.train_step(two)
+        assert_close(sharded_metrics, metrics)
+    assert_close(two, one)
+    assert float(
+        jnp.abs(two.params["actor"]["kernel"] - sharded.init(jax.random.key(3)).params["actor"]["kernel"]).max()
+    )
+    assert int(two.agent_step) == 3 * 128
+
+
+def test_every_device_has_its_environments(training: TrainingComponents) -> None:
+    state, _ = shard_training(training).train_step(shard_training(training).init(jax.random.key(0)))
+    for array in (state.observation, state.env_state.step, state.experience.observation, state.experience.ratio):
+        assert len(array.sharding.device_set) == 2
+        assert {shard.data.shape[0] for shard in array.addressable_shards} == {array.shape[0] // 2}
+    assert {shard.data.shape for shard in state.recurrent[0].addressable_shards} == {(1, 4, 16)}
+    for array in (*jax.tree.leaves(state.params), state.key, state.env_state.key, state.epoch):
+        assert array.sharding.is_fully_replicated
+        assert len(array.sharding.device_set) == 2
+
+
+def test_a_step_leaves_every_array_where_it_was(training: TrainingComponents) -> None:
+    """So the program that was compiled for the first step serves all others."""
+    sharded = shard_training(training)
+    first = sharded.init(jax.random.key(0))
+    kept = [(x.sharding, x.shape, x.dtype, x.aval.weak_type) for x in jax.tree.leaves(first)]
+    state, _ = sharded.train_step(first)
+    for (path, x), (sharding, *kind) in zip(jax.tree_util.tree_leaves_with_path(state), kept, strict=True):
+        assert x.sharding.is_equivalent_to(sharding, x.ndim), jax.tree_util.keystr(path)
+        assert [x.shape, x.dtype, x.aval.weak_type] == kind, jax.tree_util.keystr(path)
+
+
+@pytest.mark.slow
+def test_the_loop_by_hand_runs_on_both(training: TrainingComponents) -> None:
+    sharded = shard_training(training)
+    one, two = training.init(jax.random.key(1)), sharded.init(jax.random.key(1))
+    one, batch = training.rollout(one)
+    expected, _ = training.update(one, batch)
+    two, batch = training.rollout(two)
+    actual, _ = training.update(two, batch)
+    assert_close(sharded.place(actual), expected)
+
+
+def test_shardings_by_name(training: TrainingComponents) -> None:
+    shardings = train_state_shardings(training, jax.eval_shape(training.init, jax.random.key(0)))
+    assert shardings.reward.spec == PartitionSpec(ENVS)
+    assert shardings.recurrent[0].spec == PartitionSpec(None, ENVS)
+    assert shardings.rollout_count.spec == PartitionSpec()
+    state = shard_train_state(training, training.init(jax.random.key(0)), 1)
+    assert len(state.reward.sharding.device_set) == 1
+    assert shard_params({"a": jnp.ones(3)})["a"].sharding.is_fully_replicated
+
+
+def test_wrong_arguments() -> None:
+    with pytest.raises(ValueError, match=r"devices: 3 is not in 1\.\.2"):
+        env_mesh(3)
+    with pytest.raises(ValueError, match="devices: the list is empty"):
+        env_mesh([])
+    with pytest.raises(ValueError, match="num_envs: 1 cannot be divided among 2 devices"):
+        shard_training(make_training(num_envs=1))
+
+
+@pytest.mark.slow
+def test_the_engine_and_a_network_on_two_devices() -> None:
+    """Observations, actions and rewards are those of one device; sums that are formed in another order may differ."""
+    world = EnvConfig(game=game_config(), map_builder=FixedMap(tuple(map(tuple, MAP))))
+    env = Environment(env_config=world, num_envs=4, num_maps=1)
+    network = small_config()
+    network["components"]["cnn1"]["nn_params"]["stride"] = 1
+    training = TrainingComponents.create(env, Agent(env, network), config(optimizer={"learning_rate": 1e-3}))
+    sharded = shard_training(training)
+    one, two = training.init(jax.random.key(0)), sharded.init(jax.random.key(0))
+    for _ in range(2):
+        one, _ = training.train_step(one)
+        two, _ = sharded.train_step(two)
+    assert_close(two.params, one.params)
+    assert_close(two.env_state, one.env_state)
+    assert_close(two.experience, one.experience)
+    assert len(two.env_state.env.grid.sharding.device_set) == 2
+    assert not two.env_state.env.grid.sharding.is_fully_replicated

@@ -43,19 +43,18 @@ def make_engine(config: Mapping[str, Any], rows: list[list[str]]) -> MettaGrid:
 
 
 def scan_rollout(engine: MettaGrid, run: RecordedRun) -> Rollout:
-    """All steps of a run in one compiled loop."""
+    """The reset and all steps of a run in one compiled program."""
 
-    def replay(params: Any, state: Any, actions: jax.Array, orders: jax.Array) -> tuple[Any, Any]:
+    def replay(params: Any, actions: jax.Array, orders: jax.Array) -> tuple[Any, Any, Any, Any]:
         def step(state: Any, inputs: tuple[jax.Array, jax.Array]) -> tuple[Any, Any]:
             state, timestep = engine.step(params, state, inputs[0], order=inputs[1])
             return state, (timestep, state.episode_return)
 
-        return jax.lax.scan(step, state, (actions, orders))
+        start, first = engine.reset(params, jax.random.key(0), map_index=0)
+        return start, first, *jax.lax.scan(step, start, (actions, orders))
 
-    state, first = engine.reset(engine.params, jax.random.key(0), map_index=0)
-    initial_grid_objects = engine.grid_objects(engine.params, state)
-    state, (timesteps, returns) = jax.jit(replay)(
-        engine.params, state, jnp.asarray(run.actions), jnp.asarray(run.orders)
+    start, first, state, (timesteps, returns) = jax.jit(replay)(
+        engine.params, jnp.asarray(run.actions), jnp.asarray(run.orders)
     )
     return Rollout(
         initial_observation=np.asarray(first.observation),
@@ -65,7 +64,7 @@ def scan_rollout(engine: MettaGrid, run: RecordedRun) -> Rollout:
         terminated=np.asarray(timesteps.terminated),
         truncated=np.asarray(timesteps.truncated),
         action_success=np.asarray(timesteps.action_success),
-        initial_grid_objects=initial_grid_objects,
+        initial_grid_objects=engine.grid_objects(engine.params, start),
         grid_objects=engine.grid_objects(engine.params, state),
         stats=engine.episode_stats(engine.params, state),
     )

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from metta_jax.conformance import RecordedRun, Rollout, compare, first_difference, load_run
+from metta_jax.conformance import RecordedRun, Rollout, check, compare, first_difference, load_run
 from metta_jax.conformance import __main__ as command
 from tests.oracle.replay import make_oracle, oracle_rollout
 
@@ -183,14 +183,14 @@ def test_the_command_says_equal_different_and_unreadable(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The oracle stands in for the engine, which would compile for seconds; test_recorded_runs.py replays through that.
-    monkeypatch.setattr(command, "compare", lambda run: compare(run, make_oracle, oracle_rollout))
+    monkeypatch.setattr(check, "compare", lambda run: compare(run, make_oracle, oracle_rollout))
     stats = load_run(SMALL).stats
     stats["game"]["tokens_written"] = 0.0
     different = rewritten(SMALL, tmp_path / "different.npz", stats_json=np.array(json.dumps(stats)))
 
     assert command.main([str(SMALL)]) == 0
-    assert command.main([str(different), str(SMALL)]) == 1
-    assert command.main([str(tmp_path / "missing.npz"), str(SMALL)]) == 2
+    assert command.main(["--jobs", "1", str(different), str(SMALL)]) == 1
+    assert command.main(["--jobs", "1", str(tmp_path / "missing.npz"), str(SMALL)]) == 2
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("single_cell.npz: 120 steps, 1 agents: equal (")
     assert lines[1].startswith(
@@ -198,3 +198,11 @@ def test_the_command_says_equal_different_and_unreadable(
     )
     assert lines[2].startswith("single_cell.npz: 120 steps, 1 agents: equal")
     assert lines[3].endswith("missing.npz: no such file")
+
+
+@pytest.mark.slow
+def test_several_processes_keep_the_order_of_the_files(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    paths = [str(SMALL), str(tmp_path / "missing.npz"), str(SMALL)]
+    assert command.main(["--jobs", "2", *paths]) == 2
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0].endswith("missing.npz") for line in lines] == [False, True, False]

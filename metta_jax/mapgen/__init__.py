@@ -3,7 +3,7 @@
 from metta_jax.mapgen.ascii import SYMBOLS, from_text, name_of, read_map, symbol_of, to_text
 from metta_jax.mapgen.game_map import EMPTY, WALL, GameMap, Grid, MapBuilder, build_maps
 from metta_jax.mapgen.map_gen import MapGen
-from metta_jax.mapgen.rooms import AsciiRoom, FixedMap, RandomRoom, Room
+from metta_jax.mapgen.rooms import AsciiRoom, CylinderWorld, FixedMap, RandomRoom, Room, VariedTerrain
 from metta_jax.mapgen.sampled import (
     Around,
     Choose,
@@ -44,6 +44,7 @@ __all__ = [
     "AsciiRoom",
     "Child",
     "Choose",
+    "CylinderWorld",
     "FixedMap",
     "GameMap",
     "Grid",
@@ -69,6 +70,7 @@ __all__ = [
     "Scene",
     "SceneNode",
     "Uniform",
+    "VariedTerrain",
     "around",
     "build_maps",
     "choose",

@@ -81,8 +81,9 @@ class Child(Parameters):
     lock: str | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.where, Mapping) and set(self.where) == {"tags"}:
-            object.__setattr__(self, "where", tuple(self.where["tags"]))
+        where: Any = self.where
+        if isinstance(where, Mapping) and set(where) == {"tags"}:
+            object.__setattr__(self, "where", tuple(where["tags"]))
         super().__post_init__()
         if not isinstance(self.scene, Scene):
             raise ValueError(f"scene: {self.scene!r} is not a scene")

@@ -2,5 +2,6 @@
 
 from metta_jax.mapgen.rooms.basic import AsciiRoom, FixedMap, RandomRoom
 from metta_jax.mapgen.rooms.room import Room
+from metta_jax.mapgen.rooms.terrain import CylinderWorld, VariedTerrain
 
-__all__ = ["AsciiRoom", "FixedMap", "RandomRoom", "Room"]
+__all__ = ["AsciiRoom", "CylinderWorld", "FixedMap", "RandomRoom", "Room", "VariedTerrain"]

@@ -113,8 +113,8 @@ class RemoveAgents(Scene):
 
     def draw(self, area: Area, rng: np.random.Generator) -> list[Area]:
         del rng
-        is_agent = [name == "agent" or name.startswith(AGENT_PREFIX) for name in area.grid.flat]
-        area.grid[np.array(is_agent).reshape(area.grid.shape)] = EMPTY
+        for row in area.grid:
+            row[[name == "agent" or name.startswith(AGENT_PREFIX) for name in row.tolist()]] = EMPTY
         return []
 
 

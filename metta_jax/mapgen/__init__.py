@@ -3,6 +3,7 @@
 from metta_jax.mapgen.ascii import SYMBOLS, from_text, name_of, read_map, symbol_of, to_text
 from metta_jax.mapgen.game_map import EMPTY, WALL, GameMap, Grid, MapBuilder, build_maps
 from metta_jax.mapgen.map_gen import MapGen
+from metta_jax.mapgen.plain import from_plain, plain, read_scene, scene_tree, write_scene
 from metta_jax.mapgen.rooms import (
     AsciiRoom,
     BoxShare,
@@ -30,25 +31,33 @@ from metta_jax.mapgen.sampled import (
     uniform,
     with_sampling,
 )
-from metta_jax.mapgen.scene import Area, Child, Scene, SceneNode, render, scene_tree
+from metta_jax.mapgen.scene import Area, Child, Scene, SceneNode, render
 from metta_jax.mapgen.scenes import (
+    BSP,
     Ascii,
+    Auto,
+    BSPLayout,
+    Candidate,
     InlineAscii,
     Layout,
     LayoutArea,
     MakeConnected,
     Maze,
     MeanDistance,
+    Mirror,
     MultiLeftAndRight,
     Nop,
     RadialMaze,
     Random,
     RandomObjects,
+    RandomScene,
+    RandomSceneFromDir,
     RemoveAgents,
     RoomGrid,
 )
 
 __all__ = [
+    "BSP",
     "EMPTY",
     "SYMBOLS",
     "WALL",
@@ -56,8 +65,11 @@ __all__ = [
     "Around",
     "Ascii",
     "AsciiRoom",
+    "Auto",
+    "BSPLayout",
     "BoxShare",
     "Boxy",
+    "Candidate",
     "CentralTableLayout",
     "Child",
     "Choose",
@@ -76,6 +88,7 @@ __all__ = [
     "MapGen",
     "Maze",
     "MeanDistance",
+    "Mirror",
     "MultiLeftAndRight",
     "NarrowWorld",
     "Nop",
@@ -83,6 +96,8 @@ __all__ = [
     "Random",
     "RandomObjects",
     "RandomRoom",
+    "RandomScene",
+    "RandomSceneFromDir",
     "RemoveAgents",
     "Room",
     "RoomGrid",
@@ -95,14 +110,18 @@ __all__ = [
     "around",
     "build_maps",
     "choose",
+    "from_plain",
     "from_text",
     "lognormal",
     "name_of",
+    "plain",
     "read_map",
+    "read_scene",
     "render",
     "scene_tree",
     "symbol_of",
     "to_text",
     "uniform",
     "with_sampling",
+    "write_scene",
 ]

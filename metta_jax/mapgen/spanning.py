@@ -37,7 +37,7 @@ def _kruskal(rows: int, columns: int, rng: np.random.Generator) -> list[Edge]:
         return node
 
     tree = []
-    for index in rng.permutation(len(edges)):
+    for index in permutation(len(edges), rng):
         first, second = edges[index]
         a, b = root(first), root(second)
         if a != b:

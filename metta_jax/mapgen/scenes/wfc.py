@@ -125,7 +125,7 @@ class _Wave:
         self._rules, self._rows, self._columns, self._heuristic, self._rng = rules, rows, columns, heuristic, rng
         self._options = [rules.everything] * (rows * columns)
         # Ties are broken at random, but always in the same way for a place.
-        noise = rng.random(rows * columns) if heuristic != "scanline" else np.arange(rows * columns)
+        noise = rng.random(rows * columns) if heuristic != "scanline" else np.zeros(rows * columns)
         self._noise: list[float] = noise.tolist()
         self._queue = [(self._urgency(rules.everything), self._noise[node], node) for node in range(rows * columns)]
         heapq.heapify(self._queue)

@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from metta_jax.mapgen.numbers import permutation
+
 Node: TypeAlias = tuple[int, int]
 """Row and column of a room."""
 

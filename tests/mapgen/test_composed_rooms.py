@@ -98,9 +98,7 @@ def test_cognitive_rooms_vary_and_check() -> None:
         CorridorMaze(num_altars=7)
     with pytest.raises(ValueError, match=r"inner_width: 14 is not in 4\.\.13"):
         RoomWithinRoom(inner_width=14)
-    with pytest.raises(
-        ValueError, match="objects, agents: 40 things do not fit, there are 24 empty cells in the inner"
-    ):
+    with pytest.raises(ValueError, match="objects, agents: 40 things do not fit, there are 24 empty cells"):
         one_map(RoomWithinRoom(objects={"altar": 40}))
 
 
@@ -201,7 +199,7 @@ def test_central_table() -> None:
     for seed in _SEEDS:
         grid = one_map(CentralTableLayout(11, 7, 2, 3, 4, 2, {"team_1": 3, "team_2": 3}), seed).grid
         assert (grid[3:4, 3:8] == "wall").all()
-        assert set(grid[1:3].ravel()) - {"wall"} <= {"empty", "agent.team_1", "agent.team_2"}
+        assert set(grid[1:3, 1:-1].ravel()) <= {"empty", "agent.team_1", "agent.team_2"}
         assert np.isin(np.argwhere(grid == "generator_red")[:, 0], [0, 6]).all()
         assert counts(grid) == {"mine_red": 3, "generator_red": 4, "altar": 2, "agent.team_1": 3, "agent.team_2": 3}
     with pytest.raises(ValueError, match="height: 6 is not at least 7, for a lane of 2"):

@@ -10,8 +10,7 @@ from metta_jax.worlds.options import WorldOptions
 
 def default_world(options: WorldOptions) -> EnvConfig:
     """Four agents in 32 x 32 cells, unless `options` say otherwise."""
-    if options.items is not None:
-        raise ValueError(f"items: {options.items!r} cannot be chosen: the default world has five items of its own")
+    options.refuse_items("the default world has five items of its own")
     num_agents = options.num_agents or 4
     width, height = options.size(32, 32)
     room = RandomRoom(
@@ -21,7 +20,7 @@ def default_world(options: WorldOptions) -> EnvConfig:
         agents=num_agents,
         border_width=2,
     )
-    return EnvConfig(game=_game(num_agents), map_builder=room)
+    return EnvConfig(game=default_game(num_agents), map_builder=room)
 
 
 def forage(options: WorldOptions) -> EnvConfig:
@@ -30,8 +29,7 @@ def forage(options: WorldOptions) -> EnvConfig:
     In the default world an agent that acts at random hardly ever meets a mine. Here it finds about one heart an
     episode, so that there is something to learn from within minutes. The whole map is as large as the default room.
     """
-    if options.items is not None:
-        raise ValueError(f"items: {options.items!r} cannot be chosen: this world has five items of its own")
+    options.refuse_items("this world has five items of its own")
     num_agents = options.num_agents or 4
     width, height = options.size(30, 30)
     room = RandomRoom(
@@ -42,10 +40,12 @@ def forage(options: WorldOptions) -> EnvConfig:
         border_width=1,
     )
     altar = {"initial_resource_count": 1, "cooldown": 1000, "max_output": 5}
-    return EnvConfig(game=_game(num_agents).replace(objects={"altar": altar}), map_builder=room)
+    return EnvConfig(game=default_game(num_agents).replace(objects={"altar": altar}), map_builder=room)
 
 
-def _game(num_agents: int) -> GameConfig:
+def default_game(num_agents: int) -> GameConfig:
+    """The rules of the default world."""
+
     def converter(type_id: int, inputs: dict[str, int], outputs: dict[str, int], color: int = 0) -> dict[str, object]:
         return {
             "type_id": type_id,

@@ -41,3 +41,8 @@ class WorldOptions:
                 f"num_agents: {self.num_agents} is not a multiple of {num_rooms}, the number of rooms of this world"
             )
         return self.num_agents // num_rooms
+
+    def refuse_items(self, reason: str) -> None:
+        """For worlds whose items are part of their rules: a ValueError if `items` was given."""
+        if self.items is not None:
+            raise ValueError(f"items: {self.items!r} cannot be chosen: {reason}")

@@ -9,6 +9,7 @@ from metta_jax.config import EnvConfig
 from metta_jax.worlds.arena import arena_worlds
 from metta_jax.worlds.base_rules import ItemSet
 from metta_jax.worlds.default import default_world, forage
+from metta_jax.worlds.forage4 import forage4
 from metta_jax.worlds.options import WorldOptions
 from metta_jax.worlds.simple import medium, simple
 from metta_jax.worlds.world import World
@@ -67,4 +68,11 @@ def get_world(
 
 @functools.cache
 def _worlds() -> dict[str, World]:
-    return {"default": default_world, "forage": forage, "simple": simple, "medium": medium, **arena_worlds()}
+    return {
+        "default": default_world,
+        "forage": forage,
+        "forage4": forage4,
+        "simple": simple,
+        "medium": medium,
+        **arena_worlds(),
+    }

@@ -11,6 +11,7 @@ from metta_jax.config import EnvConfig, FrozenDict
 from metta_jax.mapgen import EMPTY, WALL, Area, Child, MapGen, Random, Scene
 from metta_jax.worlds.default import default_game
 from metta_jax.worlds.options import WorldOptions
+from metta_jax.worlds.world import World
 
 _NUM_ROOMS = 4
 _ACTIONS = ("noop", "move", "rotate", "put_items", "get_items", "attack", "swap")
@@ -44,9 +45,14 @@ class Rubble(Scene):
         return []
 
 
-def forage4(options: WorldOptions) -> EnvConfig:
+def forage4_worlds() -> dict[str, World]:
+    """`forage4`."""
+    description = "Four rooms of rubble, in each one agent and 30 altars with a heart: what training is measured on."
+    return {"forage4": World(_forage4, description, ("num_agents", "width", "height", "objects"))}
+
+
+def _forage4(options: WorldOptions) -> EnvConfig:
     """Four rooms of rubble with one agent and 30 altars each; an altar holds one heart."""
-    options.refuse_items("this world has five items of its own")
     agents = options.agents_per_room(1, _NUM_ROOMS)
     width, height = options.size(32, 32)
     game = default_game(_NUM_ROOMS * agents).replace(
@@ -57,7 +63,7 @@ def forage4(options: WorldOptions) -> EnvConfig:
         agent={"rewards": {"inventory": FrozenDict({"heart": 1})}},
         objects={"altar": {"initial_resource_count": 1, "cooldown": 1000, "max_output": 5}},
     )
-    content = Random(objects={"altar": 30}, agents=agents, too_many_is_ok=False)
+    content = Random(objects=options.counts({"altar": 30}), agents=agents, too_many_is_ok=False)
     # Each room has a wall of 3 around it, the whole another one of 6.
     maps = MapGen(
         Rubble(children=(Child(content, "full"),)),

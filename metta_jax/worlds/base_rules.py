@@ -24,6 +24,7 @@ OBJECT_SETS = {
     "combat": ("armory", "lasery"),
     "advanced": ("lab", "factory", "temple"),
 }
+ALL_SETS = tuple(OBJECT_SETS)
 
 SHAPED_REWARDS = {
     "heart": 1, "ore_red": 0.1, "ore_red_max": 1, "battery_red": 0.8, "battery_red_max": 1,

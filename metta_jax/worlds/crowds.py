@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from metta_jax.config import EnvConfig
 from metta_jax.mapgen import MapGen, Random
-from metta_jax.worlds.base_rules import base_game
+from metta_jax.worlds.base_rules import ALL_SETS, base_game
 from metta_jax.worlds.drawn import drawn_map
 from metta_jax.worlds.options import WorldOptions
 from metta_jax.worlds.world import World
-
-ALL_SETS = ("basic", "mines", "generators", "combat", "advanced")
 
 
 def crowd_worlds() -> dict[str, World]:

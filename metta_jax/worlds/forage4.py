@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from metta_jax.config import EnvConfig, FrozenDict
 from metta_jax.mapgen import EMPTY, WALL, Area, Child, MapGen, Random, Scene
+from metta_jax.mapgen.places import largest_region
 from metta_jax.worlds.default import default_game
 from metta_jax.worlds.options import WorldOptions
 from metta_jax.worlds.world import World
@@ -40,8 +40,7 @@ class Rubble(Scene):
         num_cells = area.height * area.width
         for cell in rng.choice(num_cells, size=min(self.single_walls, num_cells), replace=False):
             area.grid[divmod(int(cell), area.width)] = WALL
-        floor = area.grid == EMPTY
-        area.grid[floor & ~_largest_part(floor)] = WALL
+        area.grid[(area.grid == EMPTY) & ~largest_region(area.grid)] = WALL
         return []
 
 
@@ -74,23 +73,3 @@ def _forage4(options: WorldOptions) -> EnvConfig:
         instance_border_width=6,
     )
     return EnvConfig(game=game, map_builder=maps)
-
-
-def _largest_part(floor: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest 4-connected part of a bool [height, width] mask; of equal ones the first in scan order."""
-    rest = floor.copy()
-    largest = np.zeros_like(floor)
-    while rest.any():
-        part = np.zeros_like(rest)
-        part.flat[rest.argmax()] = True
-        size = 0
-        while part.sum() > size:
-            size = part.sum()
-            part[1:] |= part[:-1]
-            part[:-1] |= part[1:]
-            part[:, 1:] |= part[:, :-1]
-            part[:, :-1] |= part[:, 1:]
-            part &= rest
-        rest &= ~part
-        largest = part if size > largest.sum() else largest
-    return largest

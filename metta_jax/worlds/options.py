@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from metta_jax.mapgen import Around, around
 from metta_jax.worlds.base_rules import ItemSet
 
 
@@ -20,8 +22,8 @@ class WorldOptions:
       items: which items exist.
       num_rooms: how many equal rooms there are, in worlds of several.
       objects: object name -> how many are scattered over one room, for those that the world scatters.
-      sampling: in 0..1: how far sampled numbers may move from their centres.
-      rng: what they are drawn from; None: they are their centres.
+      sampling: in 0..1: how far sampled numbers may move from their centres; None: what the world has.
+      rng: what those of the rules are drawn from; None: they are their centres.
     """
 
     num_agents: int | None = None
@@ -30,7 +32,7 @@ class WorldOptions:
     items: ItemSet | None = None
     num_rooms: int | None = None
     objects: Mapping[str, int] = field(default_factory=dict)
-    sampling: float = 0.0
+    sampling: float | None = None
     rng: np.random.Generator | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -41,7 +43,7 @@ class WorldOptions:
         for name, count in self.objects.items():
             if count < 0:
                 raise ValueError(f"objects.{name}: {count} is negative")
-        if not 0 <= self.sampling <= 1:
+        if self.sampling is not None and not 0 <= self.sampling <= 1:
             raise ValueError(f"sampling: {self.sampling} is not in 0..1")
 
     def size(self, width: int, height: int) -> tuple[int, int]:
@@ -62,27 +64,24 @@ class WorldOptions:
             )
         return self.num_agents // num_rooms
 
-    def counts(self, defaults: Mapping[str, int]) -> dict[str, int]:
+    def counts(self, defaults: Mapping[str, Any]) -> dict[str, Any]:
         """Object name -> count; a ValueError if `objects` names one that the world does not scatter."""
         for name in self.objects:
             if name not in defaults:
                 raise ValueError(f"objects.{name}: this world scatters only {', '.join(defaults)}")
         return {**defaults, **self.objects}
 
-    def sampled(self, centre: int, low: int, high: int) -> int:
-        """A whole number `centre~[low,high]`: uniform in a range that `sampling` widens, then rounded."""
-        return round(self.sampled_float(centre, low, high))
+    def around(self, centre: float, low: float, high: float) -> Any:
+        """`centre~[low,high]` for a map builder: drawn anew for each map, as far as `sampling` lets it."""
+        return around(centre, low, high, self.sampling or 0.0)
 
-    def sampled_float(self, centre: float, low: float, high: float) -> float:
-        """The same, not rounded."""
-        if self.rng is None:
-            return centre
-        share = self.sampling
-        return float(self.rng.uniform(centre - share * (centre - low), centre + share * (high - centre)))
+    def drawn(self, centre: float, low: float, high: float) -> Any:
+        """`centre~[low,high]` for the rules: a number, drawn from `rng`; an integer if the centre is one."""
+        return centre if self.rng is None else Around(centre, low, high, self.sampling or 0.0).draw(self.rng)
 
     def chance(self, probability: float) -> bool:
-        """Whether something that happens with this probability happens; without `rng`: if it is likely."""
-        return probability > 0.5 if self.rng is None else bool(self.rng.random() < probability)
+        """Whether something happens that does so with this probability; without `rng` it never does."""
+        return self.rng is not None and float(self.rng.random()) < probability
 
     def given(self) -> dict[str, object]:
         """The overrides that are not left at their defaults."""

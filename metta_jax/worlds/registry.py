@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,12 @@ from metta_jax.worlds.arena import arena_worlds
 from metta_jax.worlds.base_rules import ItemSet
 from metta_jax.worlds.crowds import crowd_worlds
 from metta_jax.worlds.default import default_worlds
+from metta_jax.worlds.diversity import diversity_worlds
 from metta_jax.worlds.forage4 import forage4_worlds
+from metta_jax.worlds.memory import memory_worlds
+from metta_jax.worlds.navigation import navigation_worlds
+from metta_jax.worlds.navigation_sequence import navigation_sequence_worlds
+from metta_jax.worlds.object_use import object_use_worlds
 from metta_jax.worlds.options import WorldOptions
 from metta_jax.worlds.simple import simple_worlds
 from metta_jax.worlds.teams import team_worlds
@@ -67,11 +73,14 @@ def get_world(
     items: ItemSet | None = None,
     num_rooms: int | None = None,
     objects: Mapping[str, int] | None = None,
+    sampling: float | None = None,
+    seed: int | None = None,
 ) -> EnvConfig:
-    """The rules and the map builder of a named world, its sampled numbers at their centres.
+    """The rules and the map builder of a named world.
 
-    Where the world's numbers are meant to be drawn anew for every task, `sampling` of the result is above 0:
-    `sample_world` draws them.
+    Some worlds have sampled numbers; then `sampling` of the result is above 0. Those of the map (counts, sizes) are
+    drawn anew for every map that is built. Those of the rules (recipes, rewards, limits) are at their centres, or, with
+    a `seed`, drawn from it.
 
     Args:
       name: `arena/basic`, `env/mettagrid/arena/basic` or `/env/mettagrid/arena/basic`.
@@ -80,35 +89,25 @@ def get_world(
       items: `"classic"`, the original's eight, or `"full"`, also laser and blueprint.
       num_rooms: how many equal rooms there are; `num_agents` are shared out among them.
       objects: object name -> how many are scattered over one room.
+      sampling: in 0..1: how far sampled numbers may move from their centres.
+      seed: of the sampled numbers of the rules.
 
     Raises:
       ValueError: no such world, or an option that it cannot take.
     """
-    options = WorldOptions(num_agents, width, height, items, num_rooms, objects or {})
-    return _worlds()[canonical_name(name)].make(options)
-
-
-def sample_world(
-    name: str,
-    seed: int,
-    *,
-    num_agents: int | None = None,
-    width: int | None = None,
-    height: int | None = None,
-    items: ItemSet | None = None,
-    num_rooms: int | None = None,
-    objects: Mapping[str, int] | None = None,
-) -> EnvConfig:
-    """A named world with its sampled numbers drawn: the same seed, the same numbers.
-
-    Number of agents, items, object types and actions do not depend on the seed, so that variants can be stacked.
-    Worlds without sampled numbers are as `get_world` gives them; so are the options and errors.
-    """
-    if seed < 0:
+    if seed is not None and seed < 0:
         raise ValueError(f"seed: {seed} is negative")
-    rng = np.random.default_rng(seed)
-    options = WorldOptions(num_agents, width, height, items, num_rooms, objects or {}, rng=rng)
+    rng = None if seed is None else np.random.default_rng(seed)
+    options = WorldOptions(num_agents, width, height, items, num_rooms, objects or {}, sampling, rng)
     return _worlds()[canonical_name(name)].make(options)
+
+
+def sample_world(name: str, seed: int, **options: Any) -> EnvConfig:
+    """`get_world(name, seed=seed, **options)`: one task of a world with sampled numbers. Same seed, same numbers.
+
+    Number of agents, items, object types and enabled actions do not depend on the seed, so that tasks can be stacked.
+    """
+    return get_world(name, seed=seed, **options)
 
 
 @functools.cache
@@ -120,4 +119,9 @@ def _worlds() -> dict[str, World]:
         **arena_worlds(),
         **team_worlds(),
         **crowd_worlds(),
+        **navigation_worlds(),
+        **navigation_sequence_worlds(),
+        **memory_worlds(),
+        **object_use_worlds(),
+        **diversity_worlds(),
     }

@@ -35,5 +35,6 @@ class World:
             if name not in self.takes:
                 allowed = f"only {', '.join(self.takes)}" if self.takes else "nothing"
                 raise ValueError(f"{name}: {value!r} cannot be chosen: {allowed} can, in this world")
-        config = self.build(replace(options, sampling=self.sampling))
-        return config if not self.sampling else config.replace(sampling=self.sampling)
+        sampling = self.sampling if options.sampling is None else options.sampling
+        config = self.build(replace(options, sampling=sampling))
+        return config.replace(sampling=sampling) if sampling else config

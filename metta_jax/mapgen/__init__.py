@@ -3,7 +3,21 @@
 from metta_jax.mapgen.ascii import SYMBOLS, from_text, name_of, read_map, symbol_of, to_text
 from metta_jax.mapgen.game_map import EMPTY, WALL, GameMap, Grid, MapBuilder, build_maps
 from metta_jax.mapgen.map_gen import MapGen
-from metta_jax.mapgen.rooms import AsciiRoom, CylinderWorld, FixedMap, RandomRoom, Room, VariedTerrain
+from metta_jax.mapgen.rooms import (
+    AsciiRoom,
+    BoxShare,
+    Boxy,
+    CentralTableLayout,
+    ConfinedRoomCoord,
+    CylinderWorld,
+    FixedMap,
+    Manhatten,
+    NarrowWorld,
+    RandomRoom,
+    Room,
+    TwoRoomsCoord,
+    VariedTerrain,
+)
 from metta_jax.mapgen.sampled import (
     Around,
     Choose,
@@ -42,8 +56,12 @@ __all__ = [
     "Around",
     "Ascii",
     "AsciiRoom",
+    "BoxShare",
+    "Boxy",
+    "CentralTableLayout",
     "Child",
     "Choose",
+    "ConfinedRoomCoord",
     "CylinderWorld",
     "FixedMap",
     "GameMap",
@@ -53,11 +71,13 @@ __all__ = [
     "LayoutArea",
     "Lognormal",
     "MakeConnected",
+    "Manhatten",
     "MapBuilder",
     "MapGen",
     "Maze",
     "MeanDistance",
     "MultiLeftAndRight",
+    "NarrowWorld",
     "Nop",
     "RadialMaze",
     "Random",
@@ -69,6 +89,7 @@ __all__ = [
     "Sampled",
     "Scene",
     "SceneNode",
+    "TwoRoomsCoord",
     "Uniform",
     "VariedTerrain",
     "around",

@@ -72,6 +72,21 @@ def scatter_agents(
         raise ValueError(f"agents: {len(names)} agents do not fit on the empty cells of {width}x{height}")
 
 
+def scatter_all(
+    grid: Grid, names: Sequence[str], rng: np.random.Generator, where: NDArray[np.bool_], place: str
+) -> None:
+    """As `scatter`, but a ValueError if not all of them find an empty cell in `where`, which is called `place`."""
+    num_cells = int(((grid == EMPTY) & where).sum())
+    check_places("objects, agents", "things", len(names), num_cells, f"empty cells {place}")
+    scatter(grid, names, rng, where)
+
+
+def check_places(field: str, things: str, num_things: int, num_places: int, places: str) -> None:
+    """A ValueError that names the field if there are not enough places for all things."""
+    if num_things > num_places:
+        raise ValueError(f"{field}: {num_things} {things} do not fit, there are {num_places} {places}")
+
+
 def team_names(agents: Agents, teams: Sequence[str] | None) -> list[str]:
     """One object name per agent; with `teams`, their number is shared out to the teams in turn."""
     names = agent_names(agents)

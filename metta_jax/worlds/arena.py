@@ -67,7 +67,7 @@ _TASKS = {
     "basic": "Four open rooms with mines, generators and altars",
     "combat": "The basic arena with lasers and armor",
     "advanced": "The combat arena with lab, factory and temple",
-    "tag": "An arena of lasers: hearts need a blueprint too, and few altars make them",
+    "tag": "Hearts need a blueprint too, and few altars make them",
 }
 _DIFFERENCES = {
     "": "",

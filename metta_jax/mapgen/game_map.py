@@ -83,6 +83,9 @@ def agent_names(agents: Agents) -> list[str]:
     return [f"{AGENT_PREFIX}{group}" for group, count in groups.items() for _ in range(count)]
 
 
+SIZE_LABELS = ("small", "medium", "large")
+
+
 def size_label(num_cells: int) -> str:
     """`small`, `medium` or `large`, by the number of cells inside the outer border."""
     return "small" if num_cells < 4000 else "medium" if num_cells < 6000 else "large"

@@ -70,7 +70,7 @@ class MapGen(Parameters):
         return self.render(rng)[0]
 
     def render(self, rng: np.random.Generator) -> tuple[GameMap, tuple[SceneNode, ...]]:
-        """Draws a map; also returns the tree of scenes of each instance (`scene.scene_tree` makes them plain)."""
+        """Draws a map; also returns the tree of scenes of each instance (`scene_tree` makes them plain)."""
         return resolved(self, rng)._render(rng)
 
     def _render(self, rng: np.random.Generator) -> tuple[GameMap, tuple[SceneNode, ...]]:

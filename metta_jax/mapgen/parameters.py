@@ -133,6 +133,22 @@ class AgentCounts:
         rule.check(name, value)
 
 
+@dataclass(frozen=True)
+class Table:
+    """Numbers by name, of some of the names; with `some`, one of them has to be above 0."""
+
+    names: tuple[str, ...]
+    each: Rule
+    some: bool = False
+
+    def check(self, name: str, value: Any) -> None:
+        Counts(self.each).check(name, value)
+        for key in value:
+            OneOf(self.names).check(name, key)
+        if self.some and not any(value.values()):
+            raise ValueError(f"{name}: {dict(value)} has no number above 0")
+
+
 def _possible(value: Any) -> tuple[Any, ...]:
     return value.values() if isinstance(value, Sampled) else (value,)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from metta_jax.config import FrozenDict
 from metta_jax.mapgen.game_map import Grid
 from metta_jax.mapgen.parameters import OneOf, Parameters, Rule, Whole, resolved
 
@@ -102,6 +100,9 @@ class Scene(Parameters):
     labels: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
+        if any(isinstance(child, Mapping) for child in self.children):
+            children = (Child(**child) if isinstance(child, Mapping) else child for child in self.children)
+            object.__setattr__(self, "children", tuple(children))
         super().__post_init__()
         for child in self.children:
             if not isinstance(child, Child):
@@ -151,33 +152,6 @@ def render(scene: Scene, area: Area, rng: np.random.Generator) -> SceneNode:
         for chosen in _select(child, area, areas, locks, rng):
             nodes.append(render(child.scene, chosen, rng.spawn(1)[0]))
     return SceneNode(scene, area, tuple(nodes))
-
-
-def scene_tree(node: SceneNode) -> dict[str, Any]:
-    """The drawn scenes as plain data: type, parameters, area and children. Can be written as JSON or YAML."""
-    area = node.area
-    return {
-        "type": type(node.scene).__name__,
-        "params": {
-            parameter.name: plain(getattr(node.scene, parameter.name))
-            for parameter in dataclasses.fields(node.scene)
-            if parameter.name not in ("children", "labels")
-        },
-        "area": {"x": area.x, "y": area.y, "width": area.width, "height": area.height, "tags": list(area.tags)},
-        "children": [scene_tree(child) for child in node.children],
-    }
-
-
-def plain(value: Any) -> Any:
-    """Scenes, children, builders and distributions as dictionaries with a "type", the rest as plain data."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return {"type": type(value).__name__, **fields}
-    if isinstance(value, Mapping | FrozenDict):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [plain(item) for item in value]
-    return value
 
 
 def _select(

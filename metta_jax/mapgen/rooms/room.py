@@ -31,10 +31,14 @@ class Room(Parameters):
     def build(self, rng: np.random.Generator) -> GameMap:
         """Draws a map. Sampled parameters are drawn first."""
         room = resolved(self, rng)
-        grid = room.draw(rng)
-        labels = (*room.labels, size_label(grid.size))
-        return GameMap(with_border(grid, room.border_width, room.border_object), labels)
+        inner = room.draw_labelled(rng)
+        labels = (*room.labels, *inner.labels, size_label(inner.grid.size))
+        return GameMap(with_border(inner.grid, room.border_width, room.border_object), labels)
 
     def draw(self, rng: np.random.Generator) -> Grid:
         """The inner map."""
         raise NotImplementedError
+
+    def draw_labelled(self, rng: np.random.Generator) -> GameMap:
+        """The inner map, and labels besides the room's own and the size label."""
+        return GameMap(self.draw(rng))

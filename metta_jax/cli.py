@@ -6,12 +6,14 @@ import argparse
 import platform
 from collections.abc import Sequence
 from importlib import metadata
+from pathlib import Path
 
 import jax
 import numpy as np
 
 from metta_jax import __version__, worlds
 from metta_jax.mapgen import build_maps, to_text
+from metta_jax.viewer import open_viewer, read_replay, write_viewer
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pydantic")
 
@@ -39,6 +41,14 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("name", nargs="?", help="a world; without it all are listed")
     show.add_argument("--seed", type=int, default=0, help="of the map (default: %(default)s)")
     show.set_defaults(run=_worlds)
+
+    replay = commands.add_parser("replay", help="look at recorded episodes")
+    replay_commands = replay.add_subparsers(title="commands", required=True)
+    view = replay_commands.add_parser("view", help="write a page that plays a replay, and open it")
+    view.add_argument("file", type=Path, help="a replay, .json.z or plain JSON")
+    view.add_argument("--out", type=Path, help="the page (default: beside the replay, with the ending .html)")
+    view.add_argument("--no-open", action="store_true", help="only write the page")
+    view.set_defaults(run=_view_replay)
     return parser
 
 
@@ -64,3 +74,16 @@ def _worlds(options: argparse.Namespace) -> None:
         game = world.game
         items, actions = len(game.inventory_item_names), len(game.enabled_actions())
         print(f"{name:28}{game.num_agents:7}{size:>9}{items:7}{actions:9}{game.max_steps:7}")
+
+
+def _view_replay(options: argparse.Namespace) -> None:
+    replay: Path = options.file
+    name = replay.name.removesuffix(".z").removesuffix(".json")
+    try:
+        read_replay(replay)
+        page = write_viewer(replay, options.out or replay.with_name(f"{name}.html"))
+    except OSError as error:
+        raise ValueError(f"{error.filename}: {error.strerror}") from None
+    print(page)
+    if not options.no_open and not open_viewer(page):
+        print("No browser was found: open this page in one.")

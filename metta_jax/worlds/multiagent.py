@@ -30,7 +30,7 @@ from metta_jax.worlds.world import World
 _NUM_AGENTS = 32
 _SIZED = ("num_agents", "width", "height", "items", "objects")
 _ROOMS = ("num_agents", "width", "height", "items", "num_rooms", "objects")
-_CHAIN = ("altar", "mine_red", "generator_red")
+_CHAIN: tuple[str, ...] = ("altar", "mine_red", "generator_red")
 
 _ONE_ROOM = {
     "boxshare": "Generators in the walls of a box: ore comes from inside, hearts are made outside.",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from metta_jax.config import EnvConfig, FrozenDict
 from metta_jax.mapgen import EMPTY, WALL, Area, Child, MapGen, Random, Scene
+from metta_jax.mapgen.places import largest_region
 from metta_jax.worlds.default import default_game
 from metta_jax.worlds.options import WorldOptions
+from metta_jax.worlds.world import World
 
 _NUM_ROOMS = 4
 _ACTIONS = ("noop", "move", "rotate", "put_items", "get_items", "attack", "swap")
@@ -39,14 +40,18 @@ class Rubble(Scene):
         num_cells = area.height * area.width
         for cell in rng.choice(num_cells, size=min(self.single_walls, num_cells), replace=False):
             area.grid[divmod(int(cell), area.width)] = WALL
-        floor = area.grid == EMPTY
-        area.grid[floor & ~_largest_part(floor)] = WALL
+        area.grid[(area.grid == EMPTY) & ~largest_region(area.grid)] = WALL
         return []
 
 
-def forage4(options: WorldOptions) -> EnvConfig:
+def forage4_worlds() -> dict[str, World]:
+    """`forage4`."""
+    description = "Four rooms of rubble, in each one agent and 30 altars with a heart: what training is measured on."
+    return {"forage4": World(_forage4, description, ("num_agents", "width", "height", "objects"))}
+
+
+def _forage4(options: WorldOptions) -> EnvConfig:
     """Four rooms of rubble with one agent and 30 altars each; an altar holds one heart."""
-    options.refuse_items("this world has five items of its own")
     agents = options.agents_per_room(1, _NUM_ROOMS)
     width, height = options.size(32, 32)
     game = default_game(_NUM_ROOMS * agents).replace(
@@ -57,7 +62,7 @@ def forage4(options: WorldOptions) -> EnvConfig:
         agent={"rewards": {"inventory": FrozenDict({"heart": 1})}},
         objects={"altar": {"initial_resource_count": 1, "cooldown": 1000, "max_output": 5}},
     )
-    content = Random(objects={"altar": 30}, agents=agents, too_many_is_ok=False)
+    content = Random(objects=options.counts({"altar": 30}), agents=agents, too_many_is_ok=False)
     # Each room has a wall of 3 around it, the whole another one of 6.
     maps = MapGen(
         Rubble(children=(Child(content, "full"),)),
@@ -68,23 +73,3 @@ def forage4(options: WorldOptions) -> EnvConfig:
         instance_border_width=6,
     )
     return EnvConfig(game=game, map_builder=maps)
-
-
-def _largest_part(floor: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest 4-connected part of a bool [height, width] mask; of equal ones the first in scan order."""
-    rest = floor.copy()
-    largest = np.zeros_like(floor)
-    while rest.any():
-        part = np.zeros_like(rest)
-        part.flat[rest.argmax()] = True
-        size = 0
-        while part.sum() > size:
-            size = part.sum()
-            part[1:] |= part[:-1]
-            part[:-1] |= part[1:]
-            part[:, 1:] |= part[:, :-1]
-            part[:, :-1] |= part[:, 1:]
-            part &= rest
-        rest &= ~part
-        largest = part if size > largest.sum() else largest
-    return largest

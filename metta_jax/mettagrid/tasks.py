@@ -108,10 +108,14 @@ def task_params(params: EnvParams, task: jax.Array | int) -> EnvParams:
 def stack_rules(rules: Sequence[Rules]) -> Rules:
     """Rules of one layout with a leading axis T; recipes get the slots of the longest one."""
 
+    def padded(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        full = np.zeros(shape, x.dtype)
+        full[tuple(map(slice, x.shape))] = x
+        return full
+
     def stack(*leaves: np.ndarray) -> jax.Array:
-        shape = np.max([x.shape for x in leaves], axis=0)
-        padded = [np.pad(x, [(0, int(size) - n) for n, size in zip(x.shape, shape, strict=True)]) for x in leaves]
-        return jnp.asarray(np.stack(padded))
+        largest = tuple(map(max, zip(*(x.shape for x in leaves), strict=True)))
+        return jnp.asarray(np.stack([padded(x, largest) for x in leaves]))
 
     return jax.tree.map(stack, *rules)
 

@@ -1,6 +1,7 @@
 """From a game configuration and maps to shapes and numbers. Host code, NumPy."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -133,7 +134,7 @@ def build_rules(config: GameConfig, layout: Layout, *, first_map: int, num_maps:
 
 
 def _recipes(converters: Sequence[ConverterConfig | None], items: Sequence[str]) -> Recipe:
-    def slots(mappings):
+    def slots(mappings) -> tuple[Any, Any]:
         lists = [[(i, m[item]) for i, item in enumerate(items) if m.get(item, 0) > 0] for m in mappings]
         size = max([len(x) for x in lists], default=0)
         table = np.zeros((len(lists), size, 2), np.int32)
@@ -155,7 +156,7 @@ def _recipes(converters: Sequence[ConverterConfig | None], items: Sequence[str])
     )
 
 
-def _stat_rewards(config: GameConfig, layout: Layout):
+def _stat_rewards(config: GameConfig, layout: Layout) -> tuple[Any, Any, Any, Any]:
     shape = (layout.num_groups, len(layout.stat_rewards))
     weight, maximum = np.zeros(shape, np.float32), np.full(shape, np.inf, np.float32)
     index, kind = np.full(shape, -1, np.int32), np.zeros(shape, np.int32)
@@ -187,13 +188,14 @@ def _table(rows, items):
     return _int(_rows(rows, items))
 
 
-def _int(x) -> np.ndarray:
+# Any, for type checkers: the fields of `Rules` are arrays of JAX, which these become.
+def _int(x) -> Any:
     return np.asarray(x, np.int32)
 
 
-def _float(x) -> np.ndarray:
+def _float(x) -> Any:
     return np.asarray(x, np.float32)
 
 
-def _bool(x) -> np.ndarray:
+def _bool(x) -> Any:
     return np.asarray(x, bool)

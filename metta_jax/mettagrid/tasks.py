@@ -1,15 +1,19 @@
 """Several games in one compiled program: one set of shapes, and the numbers of every game stacked.
 
-T games, called tasks. What games may differ in: every number, their objects, items, groups, rewarded statistics, actions,
-and the number and size of their maps. What they must have in common, because it decides what an agent is: the number of
-agents, the size of observations and the global tokens in them, the rule of resource rewards, and the number of glyphs.
+T games, called tasks. What games may differ in: every number, their objects, items, groups, rewarded statistics and
+actions, and the number and size of their maps. What they must have in common, because it decides what an agent is: the
+number of agents, the size of observations and the global tokens in them, the rule of resource rewards, and the number
+of glyphs.
 
-Objects, groups and items of the united game are those of all tasks. Items stand in an order that agrees with the order of
+Objects, groups and items of the united game are those of all tasks. Items stand in an order that agrees with that of
 every task, since the engine goes through them in order; so an item may have another number, and another observation
 feature, than it has in a task by itself, but the same one in all tasks. The same holds for actions. An action that a
-task does not have is played there as an action of no valid type, which is what any other number is in the task by itself.
+task does not have is played there as one of no valid type, as any unknown number is in the task by itself. One thing
+differs: where some task has attacks, invalid actions are met twice in all of them, as the engine does. This shows in
+the statistic `action.invalid_type`; tasks without attacks that fine failures would be fined twice, and are refused.
 """
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -210,11 +214,11 @@ def _all_of(names: Iterable[Sequence[str]]) -> tuple[str, ...]:
 
 
 def _in_common_order(orders: Sequence[Sequence[str]], names: Sequence[str]) -> tuple[str, ...]:
-    """All items in an order that agrees with each of `orders`; of those that are free to stand first, the first seen."""
+    """All items in an order that agrees with each of `orders`; of those that may come next, the first seen."""
     rank = {item: i for i, item in enumerate(_all_of(orders))}
     before: dict[str, set[str]] = {item: set() for item in rank}
     for order in dict.fromkeys(map(tuple, orders)):
-        for left, right in zip(order, order[1:], strict=False):
+        for left, right in itertools.pairwise(order):
             before[right].add(left)
     result: list[str] = []
     while len(result) < len(rank):

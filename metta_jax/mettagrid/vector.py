@@ -163,7 +163,7 @@ class VectorEnv:
             # Orders of agents use the steps from 1 on, so step 0 of an episode's key is free to seed the next one.
             keys = jax.vmap(lambda key: jax.random.fold_in(key, 0))(state.env.key)
             task = state.task
-            if self.curriculum is not None:
+            if self.curriculum is not None and task is not None:
                 score = jnp.mean(state.env.episode_return, axis=1)
                 curriculum, task = self.curriculum.advance(curriculum, task, score, done, _task_keys(keys))
             rules = _rules_of(params.rules, task)

@@ -17,8 +17,8 @@ AGENT_PREFIX = "agent."
 Grid: TypeAlias = NDArray[np.object_]
 """Object names, [height, width]."""
 
-Agents: TypeAlias = int | Mapping[str, int]
-"""A number of agents of group `agent`, or numbers by group name."""
+Agents: TypeAlias = Any
+"""A number of agents of group `agent`, or numbers by group name (`int | Mapping[str, int]`); may be sampled."""
 
 
 @dataclass(frozen=True)
@@ -83,21 +83,14 @@ def agent_names(agents: Agents) -> list[str]:
     return [f"{AGENT_PREFIX}{group}" for group, count in groups.items() for _ in range(count)]
 
 
+SIZE_LABELS = ("small", "medium", "large")
+
+
 def size_label(num_cells: int) -> str:
     """`small`, `medium` or `large`, by the number of cells inside the outer border."""
     return "small" if num_cells < 4000 else "medium" if num_cells < 6000 else "large"
 
 
-def check_counts(where: str, counts: Mapping[str, int] | Agents) -> None:
-    """Raises a ValueError that names the first negative count."""
-    items: Mapping[str, Any] = counts if isinstance(counts, Mapping) else {"": counts}
-    for name, count in items.items():
-        if count < 0:
-            raise ValueError(f"{where}{'.' if name else ''}{name}: {count} is negative")
-
-
-def check_size(width: int, height: int, border_width: int = 0) -> None:
-    """Raises a ValueError that names the first side that cannot be."""
-    for name, value, least in (("width", width, 1), ("height", height, 1), ("border_width", border_width, 0)):
-        if value < least:
-            raise ValueError(f"{name}: {value} is not at least {least}")
+def common_labels(labels: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """The labels that all have, in the order of the first."""
+    return tuple(label for label in labels[0] if all(label in others for others in labels)) if labels else ()

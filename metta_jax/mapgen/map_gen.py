@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from metta_jax.mapgen.game_map import EMPTY, WALL, GameMap, check_size, empty_grid, size_label
+from metta_jax.mapgen.game_map import EMPTY, WALL, GameMap, common_labels, empty_grid, size_label
+from metta_jax.mapgen.parameters import Parameters, Rule, Whole, resolved
+from metta_jax.mapgen.sampled import SampledInt
 from metta_jax.mapgen.scene import Area, Scene, SceneNode, render
 
 
 @dataclass(frozen=True)
-class MapGen:
+class MapGen(Parameters):
     """Draws `root` in each of `instances` equal rectangles.
 
     The rectangles stand in a near-square grid of ceil(sqrt(n)) rows, the first n places of it; places that are left
-    over stay wall. Labels: those of the root scene and the size label.
+    over stay wall. Labels: those of the root scene, as far as all instances have them, and the size label. The numbers
+    may be sampled.
 
     Attributes:
       root: the scene; every instance is drawn with a generator of its own.
@@ -26,20 +31,27 @@ class MapGen:
       instance_border_width: thickness of the walls between the instances.
     """
 
+    RULES: ClassVar[Mapping[str, Rule]] = {
+        "width": Whole(1, optional=True),
+        "height": Whole(1, optional=True),
+        "border_width": Whole(0),
+        "instances": Whole(1),
+        "instance_border_width": Whole(0),
+    }
+
     root: Scene
-    width: int | None = None
-    height: int | None = None
-    border_width: int = 5
-    instances: int = 1
-    instance_border_width: int = 5
+    width: SampledInt = None
+    height: SampledInt = None
+    border_width: SampledInt = 5
+    instances: SampledInt = 1
+    instance_border_width: SampledInt = 5
 
     def __post_init__(self) -> None:
-        width, height = self.instance_size()
-        check_size(width, height, self.border_width)
-        if self.instances < 1:
-            raise ValueError(f"instances: {self.instances} is not at least 1")
-        if self.instance_border_width < 0:
-            raise ValueError(f"instance_border_width: {self.instance_border_width} is negative")
+        if not isinstance(self.root, Scene):
+            raise ValueError(f"root: {self.root!r} is not a scene")
+        super().__post_init__()
+        if self.width is None or self.height is None:
+            self.instance_size()  # raises if the scene has no size either
 
     def instance_size(self) -> tuple[int, int]:
         """Width and height of one instance."""
@@ -58,7 +70,10 @@ class MapGen:
         return self.render(rng)[0]
 
     def render(self, rng: np.random.Generator) -> tuple[GameMap, tuple[SceneNode, ...]]:
-        """Draws a map; also returns the tree of scenes of each instance (`scene.scene_tree` makes them plain)."""
+        """Draws a map; also returns the tree of scenes of each instance (`scene_tree` makes them plain)."""
+        return resolved(self, rng)._render(rng)
+
+    def _render(self, rng: np.random.Generator) -> tuple[GameMap, tuple[SceneNode, ...]]:
         width, height = self.instance_size()
         rows = math.ceil(math.sqrt(self.instances))
         columns = math.ceil(self.instances / rows)
@@ -74,4 +89,5 @@ class MapGen:
             area = whole.part(x, y, width, height)
             area.grid[:] = EMPTY
             nodes.append(render(self.root, area, rng.spawn(1)[0]))
-        return GameMap(grid, (*self.root.labels, size_label(inner_width * inner_height))), tuple(nodes)
+        labels = common_labels([node.labels for node in nodes])
+        return GameMap(grid, (*labels, size_label(inner_width * inner_height))), tuple(nodes)

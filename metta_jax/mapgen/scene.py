@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
 import numpy as np
 
 from metta_jax.mapgen.game_map import Grid
+from metta_jax.mapgen.parameters import OneOf, Parameters, Rule, Whole, resolved
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,38 +49,64 @@ class Area:
 Where: TypeAlias = Literal["full"] | tuple[str, ...] | None
 """`"full"`: the parent's own area; tags: the parent's areas that have all of them; None: all of the parent's areas."""
 
+Order: TypeAlias = Literal["random", "first", "last"]
+
 
 @dataclass(frozen=True)
-class Child:
+class Child(Parameters):
     """Which areas of its parent a scene is drawn in.
 
     Attributes:
       scene: the scene.
-      where: see `Where`.
+      where: see `Where`; `{"tags": [...]}` is read too.
       limit: at most so many areas; None: all.
       offset: with `order_by` "first" and "last": so many are skipped at that end.
       order_by: "random" takes without replacement.
       lock: areas taken under a lock name are not taken again under it by a later child.
     """
 
+    RULES: ClassVar[Mapping[str, Rule]] = {
+        "limit": Whole(0, optional=True),
+        "offset": Whole(0),
+        "order_by": OneOf(get_args(Order)),
+    }
+
     scene: Scene
     where: Where = None
     limit: int | None = None
     offset: int = 0
-    order_by: Literal["random", "first", "last"] = "random"
+    order_by: Order = "random"
     lock: str | None = None
 
     def __post_init__(self) -> None:
+        where: Any = self.where
+        if isinstance(where, Mapping) and set(where) == {"tags"}:
+            object.__setattr__(self, "where", tuple(where["tags"]))
+        super().__post_init__()
+        if not isinstance(self.scene, Scene):
+            raise ValueError(f"scene: {self.scene!r} is not a scene")
+        is_tags = isinstance(self.where, tuple) and all(isinstance(tag, str) for tag in self.where)
+        if not (self.where is None or self.where == "full" or is_tags):
+            raise ValueError(f"where: {self.where!r} is not 'full', a tuple of tags, or None")
         if self.offset and self.order_by == "random":
             raise ValueError(f"offset: {self.offset} is not allowed with order_by 'random'")
 
 
 @dataclass(frozen=True)
-class Scene:
+class Scene(Parameters):
     """Base of all scenes: frozen parameters and children. Subclasses override `draw`."""
 
     children: tuple[Child, ...] = field(default=(), kw_only=True)
     labels: tuple[str, ...] = field(default=(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        if any(isinstance(child, Mapping) for child in self.children):
+            children = (Child(**child) if isinstance(child, Mapping) else child for child in self.children)
+            object.__setattr__(self, "children", tuple(children))
+        super().__post_init__()
+        for child in self.children:
+            if not isinstance(child, Child):
+                raise ValueError(f"children: {child!r} is not a Child")
 
     def size(self) -> tuple[int, int] | None:
         """Width and height that the scene wants; None: it fills what it gets."""
@@ -89,35 +116,42 @@ class Scene:
         """Draws into `area` and returns the areas for the children."""
         raise NotImplementedError
 
+    def all_children(self, rng: np.random.Generator) -> tuple[Child, ...]:
+        """What is drawn after `draw`, in order: `children`, for some scenes after others of their own."""
+        del rng
+        return self.children
+
+    def map_labels(self, children: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+        """Labels of what was drawn, given those of the drawn children."""
+        del children
+        return self.labels
+
 
 @dataclass(frozen=True, eq=False)
 class SceneNode:
-    """A scene that was drawn, where, and what was drawn after it."""
+    """A scene that was drawn, with the numbers that were drawn for it, where, and what was drawn after it."""
 
     scene: Scene
     area: Area
     children: tuple[SceneNode, ...]
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that the scene gives to the map."""
+        return self.scene.map_labels([child.labels for child in self.children])
+
 
 def render(scene: Scene, area: Area, rng: np.random.Generator) -> SceneNode:
     """Draws a scene and then its children in order, each with a generator of its own."""
+    scene = resolved(scene, rng)
     areas = scene.draw(area, rng)
     locks: dict[str, set[int]] = {}
     nodes = []
-    for child in scene.children:
+    for child in scene.all_children(rng):
+        child = resolved(child, rng)
         for chosen in _select(child, area, areas, locks, rng):
             nodes.append(render(child.scene, chosen, rng.spawn(1)[0]))
     return SceneNode(scene, area, tuple(nodes))
-
-
-def scene_tree(node: SceneNode) -> dict[str, object]:
-    """The drawn scenes as plain data: type, area and children."""
-    area = node.area
-    return {
-        "type": type(node.scene).__name__,
-        "area": {"x": area.x, "y": area.y, "width": area.width, "height": area.height, "tags": list(area.tags)},
-        "children": [scene_tree(child) for child in node.children],
-    }
 
 
 def _select(

@@ -57,7 +57,7 @@ def test_agents_that_do_not_fit() -> None:
     ("arguments", "message"),
     [
         ({"width": 0, "height": 3}, "width: 0 is not at least 1"),
-        ({"width": 3, "height": 3, "border_width": -1}, "border_width: -1 is not at least 0"),
+        ({"width": 3, "height": 3, "border_width": -1}, "border_width: -1 is negative"),
         ({"width": 3, "height": 3, "objects": {"wall": -2}}, r"objects\.wall: -2 is negative"),
         ({"width": 3, "height": 3, "agents": -1}, "agents: -1 is negative"),
     ],

@@ -149,10 +149,12 @@ def test_scene_tree() -> None:
     _, node = _drawn(scene, (1, 5))
     assert scene_tree(node) == {
         "type": "RoomGrid",
+        "params": {"rows": 1, "columns": 2, "layout": None, "border_width": 1, "border_object": "wall"},
         "area": {"x": 0, "y": 0, "width": 5, "height": 1, "tags": []},
         "children": [
             {
                 "type": "Random",
+                "params": {"objects": {}, "agents": 0, "too_many_is_ok": True},
                 "area": {"x": 3, "y": 0, "width": 2, "height": 1, "tags": ["room", "room_0_1"]},
                 "children": [],
             }

@@ -5,11 +5,13 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from metta_jax import worlds
 from metta_jax.config import ConverterConfig, WallConfig, known_resources
-from metta_jax.mapgen import build_maps
+from metta_jax.mapgen import Area, build_maps
+from metta_jax.worlds.forage4 import Rubble
 
 ARENA = [
     "arena/advanced", "arena/advanced_easy", "arena/advanced_easy_shaped", "arena/advanced_poor",
@@ -33,7 +35,9 @@ def _counts(name: str, **options) -> Counter[str]:
 
 
 def test_list() -> None:
-    assert worlds.list() == (*ARENA, "default", "forage", "medium", "simple")
+    names = worlds.list()
+    assert list(names) == sorted(set(names))
+    assert {*ARENA, "default", "forage", "forage4", "medium", "simple"} <= set(names)
 
 
 @pytest.mark.parametrize("prefix", ["", "env/mettagrid/", "/env/mettagrid/"])
@@ -71,7 +75,7 @@ def test_every_world_builds_from_many_seeds(name: str) -> None:
         count = Counter(_map(name, seed).grid.ravel().tolist())
         assert set(count) <= names
         assert count["agent.agent"] == world.game.num_agents
-        if name != "medium":  # there the number of dug walls varies
+        if name not in ("medium", "forage4"):  # there the number of walls varies
             counts.add(tuple(sorted(count.items())))
     assert len(counts) <= 1
 
@@ -104,6 +108,38 @@ def test_forage() -> None:
     assert (altar.initial_resource_count, altar.cooldown, altar.max_output, altar.color) == (1, 1000, 5, 1)
     default, forage = worlds.get("default").game, worlds.get("forage").game
     assert forage.replace(objects=default.objects) == default, "nothing else differs"
+
+
+def test_forage4() -> None:
+    grid = _map("forage4").grid
+    assert grid.shape == (88, 88)
+    for top in (9, 47):
+        for left in (9, 47):
+            room = grid[top : top + 32, left : left + 32]
+            counts = Counter(room.ravel().tolist())
+            assert (counts["altar"], counts["agent.agent"]) == (30, 1)
+            assert 40 <= counts["wall"] < 12 * 16 + 40 + 100
+            grid[top : top + 32, left : left + 32] = "wall"
+    assert (grid == "wall").all(), "nothing outside the four rooms"
+    game = worlds.get("forage4").game
+    assert game.enabled_actions() == ("attack", "get_items", "move", "noop", "put_items", "rotate", "swap")
+    attack = game.actions.attack
+    assert attack is not None
+    assert attack.consumed_resources == {"laser": 1}
+    assert game.agent.rewards.inventory == {"heart": 1}
+    altar = _converters("forage4")["altar"]
+    assert (altar.input_resources, altar.output_resources) == ({"battery_red": 3}, {"heart": 1})
+    assert (altar.initial_resource_count, altar.cooldown, altar.max_output) == (1, 1000, 5)
+
+
+def test_rubble_leaves_one_connected_floor() -> None:
+    floor = np.full((9, 9), "empty", dtype=object)
+    floor[4] = "wall"
+    floor[:, 5] = "wall"
+    Rubble(rectangles=0, single_walls=0).draw(Area(floor), np.random.default_rng(0))
+    expected = np.full((9, 9), "wall", dtype=object)
+    expected[:4, :5] = "empty"
+    assert (floor == expected).all()
 
 
 def test_default_world_with_other_sizes() -> None:

@@ -1,30 +1,22 @@
-"""Rooms: map builders without scenes."""
+"""Rooms that are scattered at random, drawn as text, or given."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
-from metta_jax.config import FrozenDict
 from metta_jax.mapgen import ascii as ascii_map
-from metta_jax.mapgen.game_map import (
-    EMPTY,
-    WALL,
-    Agents,
-    GameMap,
-    agent_names,
-    as_grid,
-    check_counts,
-    check_size,
-    size_label,
-    with_border,
-)
+from metta_jax.mapgen.game_map import EMPTY, Agents, GameMap, Grid, agent_names, as_grid
+from metta_jax.mapgen.parameters import AgentCounts, Counts, Rule, Whole
+from metta_jax.mapgen.rooms.room import Room
+from metta_jax.mapgen.sampled import SampledInt
 
 
 @dataclass(frozen=True)
-class RandomRoom:
+class RandomRoom(Room):
     """`width` x `height` cells with agents and objects scattered over all of them.
 
     If objects and agents would fill more than two thirds of the room, the object counts are halved, each staying at
@@ -34,25 +26,24 @@ class RandomRoom:
       width, height: cells inside the border.
       objects: object name -> count.
       agents: number of agents of group `agent`, or numbers by group.
-      border_width, border_object: frame around the room.
       seed: if given, every `build` makes the same map.
-      labels: strings for statistics; the size label is appended.
     """
 
-    width: int
-    height: int
-    objects: Mapping[str, int] = field(default_factory=dict)
-    agents: Agents = 0
-    border_width: int = 0
-    border_object: str = WALL
-    seed: int | None = None
-    labels: tuple[str, ...] = ()
+    RULES: ClassVar[Mapping[str, Rule]] = {
+        "width": Whole(1),
+        "height": Whole(1),
+        "objects": Counts(),
+        "agents": AgentCounts(),
+        "seed": Whole(0, optional=True),
+    }
 
-    def __post_init__(self) -> None:
-        check_size(self.width, self.height, self.border_width)
-        check_counts("objects", self.objects)
-        check_counts("agents", self.agents)
-        _freeze(self, "objects", "agents")
+    width: SampledInt
+    height: SampledInt
+    objects: Mapping[str, SampledInt] = field(default_factory=dict)
+    agents: Agents = 0
+    seed: int | None = None
+
+    def check(self) -> None:
         self.fitted_objects()  # raises if agents and one of each object do not fit
 
     def fitted_objects(self) -> dict[str, int]:
@@ -68,36 +59,35 @@ class RandomRoom:
         return counts
 
     def build(self, rng: np.random.Generator) -> GameMap:
-        """Draws a map."""
-        if self.seed is not None:
-            rng = np.random.default_rng(self.seed)
+        return super().build(rng if self.seed is None else np.random.default_rng(self.seed))
+
+    def draw(self, rng: np.random.Generator) -> Grid:
         names = [name for name, count in self.fitted_objects().items() for _ in range(count)]
         names += agent_names(self.agents)
         names += [EMPTY] * (self.width * self.height - len(names))
         order = rng.permutation(len(names))
-        grid = np.array(names, dtype=np.object_)[order].reshape(self.height, self.width)
-        labels = (*self.labels, size_label(self.width * self.height))
-        return GameMap(with_border(grid, self.border_width, self.border_object), labels)
+        return np.array(names, dtype=np.object_)[order].reshape(self.height, self.width)
 
 
 @dataclass(frozen=True)
-class AsciiRoom:
-    """A drawn map; see `metta_jax.mapgen.ascii` for the symbols. The border is drawn outside."""
+class AsciiRoom(Room):
+    """A drawn map, given as `text` or read from the file `uri` once, when the builder is made.
 
-    text: str
-    border_width: int = 0
-    border_object: str = WALL
-    labels: tuple[str, ...] = ()
+    See `metta_jax.mapgen.ascii` for the symbols. The border is drawn outside.
+    """
+
+    text: str = ""
+    uri: str | None = None
 
     def __post_init__(self) -> None:
-        check_size(1, 1, self.border_width)
+        if self.uri is not None and not self.text:
+            object.__setattr__(self, "text", ascii_map.to_text(ascii_map.read_map(self.uri)))
+        super().__post_init__()
         ascii_map.from_text(self.text)  # raises on a text that is no map
 
-    def build(self, rng: np.random.Generator) -> GameMap:
-        """The map; nothing is random."""
+    def draw(self, rng: np.random.Generator) -> Grid:
         del rng
-        grid = ascii_map.from_text(self.text)
-        return GameMap(with_border(grid, self.border_width, self.border_object), (*self.labels, size_label(grid.size)))
+        return ascii_map.from_text(self.text)
 
 
 @dataclass(frozen=True)
@@ -120,11 +110,3 @@ class FixedMap:
         """The map; nothing is random."""
         del rng
         return GameMap(as_grid(self.rows), self.labels)
-
-
-def _freeze(instance: object, *names: str) -> None:
-    """Makes mappings hashable, so that builders can be parts of frozen configurations."""
-    for name in names:
-        value = getattr(instance, name)
-        if isinstance(value, Mapping):
-            object.__setattr__(instance, name, FrozenDict(value))

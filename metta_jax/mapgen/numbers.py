@@ -1,0 +1,31 @@
+"""Random numbers that NumPy's own methods do not promise to keep the same from version to version."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+def poisson(mean: float, rng: np.random.Generator) -> int:
+    """A Poisson number, from one unit float by inversion of the distribution function."""
+    if mean > 500:  # exp(-mean) would vanish; the sum of two Poisson numbers is one again
+        return poisson(mean / 2, rng) + poisson(mean / 2, rng)
+    u = float(rng.random())
+    value, probability = 0, math.exp(-mean)
+    total = probability
+    while u > total and probability > 0:
+        value += 1
+        probability *= mean / value
+        total += probability
+    return value
+
+
+def pick(weights: tuple[float, ...] | list[float], rng: np.random.Generator) -> int:
+    """An index, with a probability in proportion to its weight."""
+    target = float(rng.random()) * sum(weights)
+    for index, weight in enumerate(weights):
+        target -= weight
+        if target < 0:
+            return index
+    return max(index for index, weight in enumerate(weights) if weight > 0)

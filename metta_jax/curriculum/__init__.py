@@ -25,7 +25,7 @@ from metta_jax.curriculum.kinds import (
     SingleTask,
     read_kind,
 )
-from metta_jax.curriculum.overrides import override
+from metta_jax.curriculum.overrides import changed, override
 
 __all__ = [
     "AnyKind",
@@ -45,6 +45,7 @@ __all__ = [
     "SingleTask",
     "Task",
     "build_curriculum",
+    "changed",
     "override",
     "read_kind",
 ]

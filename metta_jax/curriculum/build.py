@@ -12,7 +12,7 @@ from metta_jax.config import EnvConfig, FrozenDict
 from metta_jax.curriculum import kinds
 from metta_jax.curriculum.curriculum import Curriculum, Task
 from metta_jax.curriculum.learning_progress import LearningProgressRule
-from metta_jax.curriculum.overrides import flat, override
+from metta_jax.curriculum.overrides import changed, flat
 from metta_jax.curriculum.prioritize_regressed import PrioritizeRegressedRule
 from metta_jax.curriculum.progressive import BlendRule, GrowingRule
 from metta_jax.curriculum.rule import FixedWeights, Rule
@@ -27,10 +27,8 @@ class Library(Protocol):
         """The curriculum of this name; None if it names a world. A ValueError if it names nothing."""
         ...
 
-    def make_world(
-        self, name: str, changes: Mapping[str, Any], rng: np.random.Generator, sampling: float | None
-    ) -> EnvConfig:
-        """The world of this name with changes, dotted path -> value; its sampled numbers are drawn from `rng`."""
+    def make_world(self, name: str, changes: Mapping[str, Any], seed: int, sampling: float | None) -> EnvConfig:
+        """The world of this name with changes, dotted path -> value; its sampled numbers are drawn from `seed`."""
         ...
 
 
@@ -44,12 +42,10 @@ class Known:
         found = self._find(name)
         return found if isinstance(found, kinds.Kind) else None
 
-    def make_world(
-        self, name: str, changes: Mapping[str, Any], rng: np.random.Generator, sampling: float | None
-    ) -> EnvConfig:
+    def make_world(self, name: str, changes: Mapping[str, Any], seed: int, sampling: float | None) -> EnvConfig:
         found = self._find(name)
         assert isinstance(found, EnvConfig)
-        return _changed(found, changes, sampling)
+        return changed(found, changes, sampling)
 
     def _find(self, name: str) -> EnvConfig | kinds.Kind:
         if name not in self.known:
@@ -136,8 +132,9 @@ class _Builder:
         first = self.world(template, changes, 0, sampling)
         if not first.sampling:
             return Task(name, (first,))
-        others = (self.world(template, changes, i, sampling) for i in range(1, num_variants))
-        return Task(name, tuple(dict.fromkeys((first, *others))))
+        variants = (first, *(self.world(template, changes, i, sampling) for i in range(1, num_variants)))
+        # Numbers of the map only: they are drawn for every map anyway.
+        return Task(name, (first,) if len(set(variants)) == 1 else variants)
 
     def sampled(
         self,
@@ -155,15 +152,15 @@ class _Builder:
             rng = np.random.default_rng([self.seed, i, 1])
             values = {key: draw_parameter(value, rng) for key, value in parameters.items()}
             variants.append(self.world(template, {**changes, **values}, i, None))
-        return Task(name, tuple(dict.fromkeys(variants)))
+        return Task(name, tuple(variants))
 
     def world(
         self, template: kinds.Template, changes: Mapping[str, Any], variant: int, sampling: float | None
     ) -> EnvConfig:
         if isinstance(template, EnvConfig):
-            return _changed(template, changes, sampling)
-        rng = np.random.default_rng([self.seed, variant])
-        return self.library.make_world(template, changes, rng, sampling)
+            return changed(template, changes, sampling)
+        seed = int(np.random.SeedSequence([self.seed, variant]).generate_state(1)[0])
+        return self.library.make_world(template, changes, seed, sampling)
 
 
 def bucket_cells(buckets: Mapping[str, Mapping[str, Any]], default_bins: int) -> dict[str, dict[str, Any]]:
@@ -228,12 +225,6 @@ def _progress_rule(kind: kinds.Progress, weights: tuple[float, ...]) -> Learning
 
 def _single(name: str, task: Task) -> Curriculum:
     return Curriculum(name, (task,), FixedWeights((1.0,)))
-
-
-def _changed(env_config: EnvConfig, changes: Mapping[str, Any], sampling: float | None) -> EnvConfig:
-    if sampling is not None:
-        env_config = env_config.replace(sampling=float(sampling))
-    return override(env_config, changes)
 
 
 def _map_size(width: int, height: int) -> dict[str, int]:

@@ -56,6 +56,7 @@ class SingleTask(Kind, frozen=True):
 
     kind: Literal["single_task"] = "single_task"
     task: Template = Field(description="The world.")
+    num_variants: PositiveInt = Field(default=16, description="See above. Default: a fair choice in little memory.")
 
 
 class Sampling(Kind, frozen=True):

@@ -13,6 +13,7 @@ from typing import Any
 
 from metta_jax.config import EnvConfig, FrozenDict
 from metta_jax.config.base import Config
+from metta_jax.mapgen import with_sampling
 
 # Mappings from items to numbers, in which a missing item means none of it.
 _BY_ITEM = (
@@ -41,11 +42,19 @@ def override(env_config: EnvConfig, changes: Mapping[str, Any]) -> EnvConfig:
     return env_config
 
 
+def changed(env_config: EnvConfig, changes: Mapping[str, Any], sampling: float | None) -> EnvConfig:
+    """`override`; with `sampling`, how far the numbers of the map builder move from their centres."""
+    if sampling is not None:
+        builder = with_sampling(env_config.map_builder, float(sampling))
+        env_config = env_config.model_copy(update={"map_builder": builder, "sampling": float(sampling)})
+    return override(env_config, changes)
+
+
 def flat(changes: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested mappings as dotted paths."""
     result: dict[str, Any] = {}
     for key, value in changes.items():
-        if isinstance(value, Mapping) and not isinstance(value, FrozenDict):
+        if isinstance(value, Mapping):
             result |= flat(value, f"{prefix}{key}.")
         else:
             result[f"{prefix}{key}"] = value

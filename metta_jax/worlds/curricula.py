@@ -57,7 +57,9 @@ def make_curriculum(
     if isinstance(curriculum, str):
         name = short_name(curriculum)
         found = library.find_kind(curriculum)
-        curriculum = SingleTask(task=curriculum) if found is None else found
+        curriculum = (
+            SingleTask(task=name if curriculum not in library.known else curriculum) if found is None else found
+        )
     elif isinstance(curriculum, EnvConfig):
         curriculum = SingleTask(task=curriculum)
     elif isinstance(curriculum, Mapping):

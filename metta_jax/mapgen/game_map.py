@@ -9,6 +9,8 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from metta_jax.mapgen.numbers import generator
+
 EMPTY = "empty"
 WALL = "wall"
 AGENT_PREFIX = "agent."
@@ -52,7 +54,7 @@ def build_maps(builder: MapBuilder, *, seed: int, num_maps: int) -> list[GameMap
         raise ValueError(f"seed: {seed} is negative")
     if num_maps < 1:
         raise ValueError(f"num_maps: {num_maps} is not at least 1")
-    return [builder.build(np.random.default_rng([seed, index])) for index in range(num_maps)]
+    return [builder.build(generator(seed, index)) for index in range(num_maps)]
 
 
 def empty_grid(height: int, width: int, fill: str = EMPTY) -> Grid:

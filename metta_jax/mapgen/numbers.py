@@ -1,10 +1,25 @@
-"""Random numbers that NumPy's own methods do not promise to keep the same from version to version."""
+"""Random numbers that are the same on every machine.
+
+NumPy promises the same stream for a bit generator, but not for the methods on top of it. All maps are drawn with
+PCG64 and from its integers and unit floats only; what else is needed is here.
+"""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
+from numpy.typing import NDArray
+
+
+def generator(*seed: int) -> np.random.Generator:
+    """The generator for one or several non-negative numbers."""
+    return np.random.Generator(np.random.PCG64(seed))
+
+
+def permutation(length: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """0 .. length - 1 in random order, intp [length]."""
+    return np.argsort(rng.random(length), kind="stable")
 
 
 def poisson(mean: float, rng: np.random.Generator) -> int:

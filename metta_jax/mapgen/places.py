@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metta_jax.mapgen.game_map import EMPTY, Agents, Grid, agent_names
+from metta_jax.mapgen.numbers import permutation
 from metta_jax.mapgen.regions import components
 
 
@@ -50,7 +51,7 @@ def scatter(
     """
     free = grid == EMPTY
     cells = np.flatnonzero(free if where is None else free & where)
-    chosen = cells[rng.permutation(len(cells))[: len(names)]]
+    chosen = cells[permutation(len(cells), rng)[: len(names)]]
     for cell, name in zip(chosen.tolist(), names, strict=False):
         grid.flat[cell] = name
     return list(names[len(chosen) :])

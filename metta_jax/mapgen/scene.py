@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, TypeAlias, get_args
 import numpy as np
 
 from metta_jax.mapgen.game_map import Grid
+from metta_jax.mapgen.numbers import permutation
 from metta_jax.mapgen.parameters import OneOf, Parameters, Rule, Whole, resolved
 
 
@@ -172,6 +173,6 @@ def _select(
         found = found[child.offset :]
         found = found if child.limit is None else found[: child.limit]
     elif child.limit is not None and child.limit < len(found):
-        found = [found[index] for index in rng.choice(len(found), size=child.limit, replace=False)]
+        found = [found[index] for index in permutation(len(found), rng)[: child.limit]]
     taken.update(found)
     return [areas[index] for index in found]

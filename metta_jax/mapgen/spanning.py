@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from metta_jax.mapgen.numbers import permutation
+
 Node: TypeAlias = tuple[int, int]
 """Row and column of a room."""
 
@@ -37,7 +39,7 @@ def _kruskal(rows: int, columns: int, rng: np.random.Generator) -> list[Edge]:
         return node
 
     tree = []
-    for index in rng.permutation(len(edges)):
+    for index in permutation(len(edges), rng):
         first, second = edges[index]
         a, b = root(first), root(second)
         if a != b:

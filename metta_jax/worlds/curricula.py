@@ -108,8 +108,12 @@ class WorldLibrary:
                 objects[path.removeprefix("objects.")] = value
             else:
                 others[path] = value
+        num_agents = options.pop("num_agents", None)
         try:
             world = get_world(name, **options, objects=objects or None, sampling=sampling, seed=seed)
+            if num_agents not in (None, world.game.num_agents):  # not all worlds can have another number
+                options["num_agents"] = num_agents
+                world = get_world(name, **options, objects=objects or None, sampling=sampling, seed=seed)
             return override(world, others)
         except ValueError as error:
             raise ValueError(f"{short_name(name)}: {error}") from None

@@ -80,8 +80,8 @@ class WorldOptions:
         return centre if self.rng is None else Around(centre, low, high, self.sampling or 0.0).draw(self.rng)
 
     def chance(self, probability: float) -> bool:
-        """Whether something happens that does so with this probability; without `rng` it never does."""
-        return self.rng is not None and float(self.rng.random()) < probability
+        """Whether something happens that does so with this probability; where nothing is sampled it never does."""
+        return self.rng is not None and bool(self.sampling) and float(self.rng.random()) < probability
 
     def given(self) -> dict[str, object]:
         """The overrides that are not left at their defaults."""

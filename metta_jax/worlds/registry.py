@@ -17,10 +17,13 @@ from metta_jax.worlds.default import default_worlds
 from metta_jax.worlds.diversity import diversity_worlds
 from metta_jax.worlds.forage4 import forage4_worlds
 from metta_jax.worlds.memory import memory_worlds
+from metta_jax.worlds.multiagent import multiagent_worlds
 from metta_jax.worlds.navigation import navigation_worlds
 from metta_jax.worlds.navigation_sequence import navigation_sequence_worlds
+from metta_jax.worlds.navigation_training import navigation_training_worlds
 from metta_jax.worlds.object_use import object_use_worlds
 from metta_jax.worlds.options import WorldOptions
+from metta_jax.worlds.sequence_training import sequence_training_worlds
 from metta_jax.worlds.simple import simple_worlds
 from metta_jax.worlds.teams import team_worlds
 from metta_jax.worlds.world import World
@@ -120,8 +123,11 @@ def _worlds() -> dict[str, World]:
         **team_worlds(),
         **crowd_worlds(),
         **navigation_worlds(),
+        **navigation_training_worlds(),
         **navigation_sequence_worlds(),
         **memory_worlds(),
+        **sequence_training_worlds(),
         **object_use_worlds(),
+        **multiagent_worlds(),
         **diversity_worlds(),
     }

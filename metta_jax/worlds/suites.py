@@ -48,7 +48,7 @@ def get_suite(name: str, **options: Any) -> SimulationSuiteConfig:
     """
     simulations = {simulation: {"env": world} for simulation, world in simulations_of(name).items()}
     settings = {"num_episodes": 1, "max_time_s": 60, **_SETTINGS.get(name, {}), **options}
-    return SimulationSuiteConfig(name=name, simulations=simulations, **settings)
+    return SimulationSuiteConfig.model_validate({"name": name, "simulations": simulations, **settings})
 
 
 def _evals(category: str, leave_out: Iterable[str] = (), only: Iterable[str] | None = None) -> dict[str, str]:

@@ -38,16 +38,17 @@ def api_test(name: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert known_resources(world.game) is world.game, "no recipe, cost or reward names an item that is not there"
-    for seed in range(2):
-        _check_map(name, world, map_of(world, seed))
-        assert (map_of(world, seed).grid == map_of(world, seed).grid).all(), "same seed, same map"
-    grids = [map_of(world, seed).to_lists() for seed in range(2)]
-    env = MettaGrid(world.game, grids, stats="none")
+    maps = [map_of(world, seed) for seed in (0, 1)]
+    for game_map in maps:
+        check_map(world, game_map)
+    assert (maps[0].grid == map_of(world, 0).grid).all(), "same seed, same map"
+    env = MettaGrid(world.game, [game_map.to_lists() for game_map in maps], stats="none")
     assert env.num_agents == world.game.num_agents
     _check_sampling(name, world)
 
 
-def _check_map(name: str, world: EnvConfig, game_map: GameMap) -> None:
+def check_map(world: EnvConfig, game_map: GameMap) -> None:
+    """The agents that there must be, known objects only, and a closed border."""
     grid = game_map.grid
     counts = Counter(grid.ravel().tolist())
     agents = {key: count for key, count in counts.items() if key.startswith("agent.")}
@@ -56,7 +57,7 @@ def _check_map(name: str, world: EnvConfig, game_map: GameMap) -> None:
     assert set(counts) - set(agents) <= {*world.game.objects, "empty"}
     assert game_map.labels[-1] in ("small", "medium", "large")
     edge = {*grid[0], *grid[-1], *grid[:, 0], *grid[:, -1]}
-    assert edge == {"wall"}, f"{name}: the border is not closed"
+    assert edge == {"wall"}, "the border is not closed"
 
 
 def _check_sampling(name: str, world: EnvConfig) -> None:
@@ -66,7 +67,7 @@ def _check_sampling(name: str, world: EnvConfig) -> None:
     if not world.sampling:
         assert first == world
     for task in (first, other):
-        assert task.map_builder == world.map_builder
+        assert task.map_builder == world.map_builder, "its numbers are drawn when a map is built"
         for part in ("num_agents", "inventory_item_names", "groups", "obs_width", "num_observation_tokens"):
             assert getattr(task.game, part) == getattr(world.game, part)
         assert list(task.game.objects) == list(world.game.objects)

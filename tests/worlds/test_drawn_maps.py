@@ -98,7 +98,8 @@ def _least_steps(grid: Grid, start: dict[Pose, int], things: list[Cell]) -> int:
             for cell in set(things) - taken:
                 best = further.setdefault(taken | {cell}, {})
                 for pose in _facing(cell):
-                    best[pose] = min(best.get(pose, NEVER), reached.get(pose, NEVER) + 1)
+                    if pose in reached:
+                        best[pose] = min(best.get(pose, NEVER), reached[pose] + 1)
         costs = further
     return min(min(poses.values()) for poses in costs.values())
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 
 import numpy as np
 import pytest
 
 from metta_jax import worlds
-from metta_jax.config import ConverterConfig, WallConfig, known_resources
+from metta_jax.config import ConverterConfig, WallConfig
 from metta_jax.mapgen import Area, build_maps
 from metta_jax.worlds.forage4 import Rubble
 
@@ -60,24 +59,6 @@ def test_unknown_name(name: str, message: str) -> None:
 
 def test_the_sampling_curriculum_of_simple_is_simple() -> None:
     assert worlds.get("/env/mettagrid/curriculum/simple") == worlds.get("simple")
-
-
-@pytest.mark.parametrize("name", worlds.list())
-def test_every_world_builds_from_many_seeds(name: str) -> None:
-    world = worlds.get(name)
-    hash(world)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert known_resources(world.game) is world.game
-    names = {*world.game.objects, "agent.agent", "empty"}
-    counts = set()
-    for seed in range(20):
-        count = Counter(_map(name, seed).grid.ravel().tolist())
-        assert set(count) <= names
-        assert count["agent.agent"] == world.game.num_agents
-        if name not in ("medium", "forage4"):  # there the number of walls varies
-            counts.add(tuple(sorted(count.items())))
-    assert len(counts) <= 1
 
 
 def test_default_world() -> None:
@@ -281,6 +262,32 @@ def test_shaped_rewards() -> None:
     assert worlds.get("arena/tag_easy_shaped", items="full").game.agent.rewards.inventory == expected
 
 
+def test_overrides_of_rooms_and_objects() -> None:
+    world = worlds.get("arena/combat", num_rooms=12, num_agents=24, objects={"altar": 7})
+    counts = _counts("arena/combat", num_rooms=12, num_agents=24, objects={"altar": 7})
+    assert (world.game.num_agents, counts["agent.agent"], counts["altar"], counts["mine_red"]) == (24, 24, 84, 120)
+
+
+def test_what_can_be_drawn_as_a_picture() -> None:
+    world = worlds.get("bases")
+    grid = _map("bases").grid
+    objects = worlds.map_objects(world.game, grid)
+    assert len(objects) == (grid != "empty").sum()
+    assert all(grid[thing["r"], thing["c"]] == thing["type_name"] for thing in objects)
+    agents = [thing for thing in objects if "agent_id" in thing]
+    assert [agent["agent_id"] for agent in agents] == list(range(24))
+    assert {(agent["group_name"], agent["agent:group"]) for agent in agents} == {
+        (f"team_{team}", team) for team in (1, 2, 3, 4)
+    }
+
+
+def test_short_names_and_descriptions() -> None:
+    assert worlds.short_name("/env/mettagrid/curriculum/all") == "curriculum/all"
+    assert worlds.describe("/env/mettagrid/arena/basic") == "Four open rooms with mines, generators and altars."
+    with pytest.raises(ValueError, match="no world 'nowhere'"):
+        worlds.describe("nowhere")
+
+
 def test_overrides_of_worlds_with_four_rooms() -> None:
     assert worlds.get("arena/basic", num_agents=8).game.num_agents == 8
     assert _counts("arena/basic", num_agents=8)["agent.agent"] == 8
@@ -293,6 +300,15 @@ def test_overrides_of_worlds_with_four_rooms() -> None:
         ("simple", {"num_agents": 10}, "^num_agents: 10 is not a multiple of 4"),
         ("simple", {"width": 0}, "^width: 0 is not at least 1"),
         ("simple", {"items": "half"}, r"^items: 'half' is not one of \['classic', 'full'\]"),
+        ("simple", {"objects": {"temple": 1}}, "^objects.temple: this world scatters only mine_red, generator_red, "),
+        ("simple", {"objects": {"altar": -1}}, "^objects.altar: -1 is negative"),
+        (
+            "simple",
+            {"num_rooms": 2},
+            "^num_rooms: 2 cannot be chosen: only num_agents, width, height, items, objects can",
+        ),
+        ("arena/basic", {"sampling": 2.0}, r"^sampling: 2.0 is not in 0\.\.1"),
+        ("arena/basic", {"seed": -1}, "^seed: -1 is negative"),
         ("default", {"items": "full"}, "^items: 'full' cannot be chosen"),
         ("forage", {"items": "full"}, "^items: 'full' cannot be chosen"),
     ],

@@ -10,6 +10,7 @@ import numpy as np
 
 from metta_jax.mapgen import ascii as ascii_map
 from metta_jax.mapgen.game_map import EMPTY, Agents, GameMap, Grid, agent_names, as_grid
+from metta_jax.mapgen.numbers import generator, permutation
 from metta_jax.mapgen.parameters import AgentCounts, Counts, Rule, Whole
 from metta_jax.mapgen.rooms.room import Room
 from metta_jax.mapgen.sampled import SampledInt
@@ -59,13 +60,13 @@ class RandomRoom(Room):
         return counts
 
     def build(self, rng: np.random.Generator) -> GameMap:
-        return super().build(rng if self.seed is None else np.random.default_rng(self.seed))
+        return super().build(rng if self.seed is None else generator(self.seed))
 
     def draw(self, rng: np.random.Generator) -> Grid:
         names = [name for name, count in self.fitted_objects().items() for _ in range(count)]
         names += agent_names(self.agents)
         names += [EMPTY] * (self.width * self.height - len(names))
-        order = rng.permutation(len(names))
+        order = permutation(len(names), rng)
         return np.array(names, dtype=np.object_)[order].reshape(self.height, self.width)
 
 

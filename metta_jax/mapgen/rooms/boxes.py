@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from metta_jax.mapgen.game_map import EMPTY, WALL, Agents, Grid, empty_grid
+from metta_jax.mapgen.numbers import permutation
 from metta_jax.mapgen.parameters import AgentCounts, Counts, Rule, Whole
 from metta_jax.mapgen.places import (
     check_places,
@@ -59,14 +60,14 @@ class BoxShare(Room):
         walls += [(column, row) for row, column in walls]  # no corners: nobody could use them
         generators = _named(self.objects, "generator")
         check_places("objects", "generators", len(generators), len(walls), "cells in the walls of the box")
-        for index, name in zip(rng.permutation(len(walls)), generators, strict=False):
+        for index, name in zip(permutation(len(walls), rng), generators, strict=False):
             box[walls[index]] = name
         inside = np.zeros(grid.shape, bool)
         inside[y + 1 : y + side - 1, x + 1 : x + side - 1] = True
         outside = np.ones(grid.shape, bool)
         outside[y : y + side, x : x + side] = False
         agents = team_names(self.agents, (self.team,) if self.team else None)
-        agents = [agents[index] for index in rng.permutation(len(agents))]
+        agents = [agents[index] for index in permutation(len(agents), rng)]
         half = len(agents) // 2
         mines = _named(self.objects, "mine")
         others = [name for name in counted(self.objects) if not name.startswith(("generator", "mine"))]

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from metta_jax.mapgen.game_map import EMPTY, WALL, Grid, empty_grid
+from metta_jax.mapgen.numbers import permutation
 from metta_jax.mapgen.parameters import Counts, OneOf, Rule, Whole
 from metta_jax.mapgen.places import counted, scatter_all
 from metta_jax.mapgen.rooms.room import Room
@@ -105,7 +106,7 @@ class CorridorMaze(Room):
             for distance in range(1, length + 1):
                 grid[middle + step * distance, column] = EMPTY
             ends.append((middle + step * length, column))
-        for index in rng.permutation(len(ends))[: self.num_altars]:
+        for index in permutation(len(ends), rng)[: self.num_altars]:
             grid[ends[index]] = "altar"
         grid[middle, grid.shape[1] // 2] = AGENT
         return grid
@@ -143,7 +144,7 @@ class ExploreExploit(Room):
             grid[y : y + 3, x : x + 3] = EMPTY
             grid[door, x + 1] = EMPTY
             chambers.append(grid[y : y + 3, x : x + 3][:: -1 if index % 2 else 1])
-        for index in rng.permutation(len(chambers))[: self.num_rich]:
+        for index in permutation(len(chambers), rng)[: self.num_rich]:
             chambers[index][0, : self.altars_each] = "altar"
         return grid
 

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, TypeAlias
 import numpy as np
 
 from metta_jax.mapgen.game_map import EMPTY, WALL, Agents, Grid, agent_names, empty_grid
+from metta_jax.mapgen.numbers import permutation
 from metta_jax.mapgen.parameters import AgentCounts, OneOf, Rule, Whole
 from metta_jax.mapgen.places import check_places, scatter_agents
 from metta_jax.mapgen.rooms.room import Room
@@ -143,7 +144,7 @@ class TwoRoomsCoord(Room):
         shared = [(row, width + 1) for row in range(1, height + 1)]
         _put(grid, shared, ["generator_red"] * self.num_shared_generators, rng, "cells in the shared wall")
         contents = [["altar"] * self.num_altars, ["mine_red"] * self.num_mines]
-        order = [int(index) for index in rng.permutation(2)]
+        order = [int(index) for index in permutation(2, rng)]
         for index, room in enumerate(rooms):
             outer = 2 if index == 0 else 3  # the side away from the shared wall
             walls = [cell for side in (0, 1, outer) for cell in _sides(height + 2, width + 2, side)]
@@ -164,7 +165,7 @@ def _sides(height: int, width: int, side: int) -> Cells:
 def _put(grid: Grid, cells: Cells, names: list[str], rng: np.random.Generator, places: str) -> Cells:
     """Puts names on random ones of the cells and returns the other cells."""
     check_places("num_mines, num_generators, num_altars", "objects", len(names), len(cells), places)
-    order = [int(index) for index in rng.permutation(len(cells))]
+    order = [int(index) for index in permutation(len(cells), rng)]
     for index, name in zip(order, names, strict=False):
         grid[cells[index]] = name
     return [cells[index] for index in order[len(names) :]]

@@ -10,6 +10,7 @@ from typing import ClassVar, get_args
 import numpy as np
 
 from metta_jax.mapgen.game_map import EMPTY, Agents, Grid
+from metta_jax.mapgen.numbers import generator
 from metta_jax.mapgen.parameters import AgentCounts, Counts, Rule
 from metta_jax.mapgen.places import counted, largest_region, scatter, scatter_agents, team_names
 from metta_jax.mapgen.rooms.room import Room
@@ -47,7 +48,7 @@ class TerrainFromNumpy(Room):
 
     def draw(self, rng: np.random.Generator) -> Grid:
         name = f"{self.dir}/{self.file}".encode()
-        terrain_rng = rng if self.file is None else np.random.default_rng(zlib.crc32(name))
+        terrain_rng = rng if self.file is None else generator(zlib.crc32(name))
         grid = self._terrain(terrain_rng)
         usable = _with_empty_neighbour(grid) & largest_region(grid)
         scatter_agents(grid, team_names(self.agents, self.teams), rng, usable)

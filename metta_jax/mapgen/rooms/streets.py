@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metta_jax.mapgen.game_map import EMPTY, WALL, Agents, Grid, empty_grid
+from metta_jax.mapgen.numbers import permutation
 from metta_jax.mapgen.parameters import AgentCounts, Counts, Real, Rule, Whole
 from metta_jax.mapgen.places import check_places, counted, largest_region, scatter_agents, team_names
 from metta_jax.mapgen.regions import NEIGHBOURS
@@ -73,7 +74,7 @@ class Manhatten(Room):
                 _put(grid, alcove, "altar")
                 alcoves.remove(alcove)
         sites = [(row, column) for row in rows for column in columns] + alcoves
-        order = rng.permutation(len(sites))[: len(names)]
+        order = permutation(len(sites), rng)[: len(names)]
         for index, name in zip(order, names, strict=False):
             _put(grid, sites[index], name)
         _put_in_walls(grid, names[len(order) :], rng)
@@ -156,7 +157,7 @@ def _put(grid: Grid, cell: tuple[int, int], name: str) -> None:
 def _put_in_walls(grid: Grid, names: list[str], rng: np.random.Generator) -> None:
     cells = np.argwhere(_walls_beside_streets(grid))
     check_places("objects", "objects", len(names), len(cells), "walls beside streets")
-    for index, name in zip(rng.permutation(len(cells)), names, strict=False):
+    for index, name in zip(permutation(len(cells), rng), names, strict=False):
         grid[tuple(cells[index])] = name
 
 

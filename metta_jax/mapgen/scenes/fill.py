@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from metta_jax.mapgen.game_map import AGENT_PREFIX, EMPTY, Agents, agent_names
-from metta_jax.mapgen.numbers import poisson
+from metta_jax.mapgen.numbers import permutation, poisson
 from metta_jax.mapgen.parameters import AgentCounts, Counts, Real, Rule
 from metta_jax.mapgen.sampled import SampledFloat, SampledInt
 from metta_jax.mapgen.scene import Area, Scene
@@ -40,8 +40,8 @@ class Random(Scene):
         if len(names) > len(cells) and not self.too_many_is_ok:
             raise ValueError(f"Too many objects for available empty cells: {len(names)} > {len(cells)}")
         count = min(len(names), len(cells))
-        order = rng.permutation(len(names))[:count]
-        cells = cells[rng.permutation(len(cells))[:count]]
+        order = permutation(len(names), rng)[:count]
+        cells = cells[permutation(len(cells), rng)[:count]]
         for name_index, (row, column) in zip(order, cells, strict=True):
             area.grid[row, column] = names[name_index]
         return []

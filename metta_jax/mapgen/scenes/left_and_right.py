@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from metta_jax.mapgen.numbers import permutation
 from metta_jax.mapgen.parameters import Real, Rule, Whole
 from metta_jax.mapgen.sampled import SampledFloat, SampledInt
 from metta_jax.mapgen.scene import Area, Scene
@@ -53,7 +54,7 @@ class MultiLeftAndRight(Scene):
         left, right = sides if rng.integers(2) else sides[::-1]
         num_first = (len(rooms) + 1) // 2
         teams = ["agent.team_1"] * num_first + ["agent.team_2"] * (len(rooms) - num_first)
-        for room, index in zip(rooms, rng.permutation(len(rooms)), strict=True):
+        for room, index in zip(rooms, permutation(len(rooms), rng), strict=True):
             x = (room.width - _STRIP) // 2
             for column, count in ((x, left), (x + _STRIP - 1, right)):
                 top = (room.height - count) // 2

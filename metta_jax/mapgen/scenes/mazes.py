@@ -100,11 +100,17 @@ class RadialMaze(Scene):
         area.grid[:] = WALL
         before = self.arm_width // 2
         for end in ends:
-            for x, y in line(centre, end):
+            for x, y in self._cells(line(centre, end)):
                 left, top = max(0, x - before), max(0, y - before)
                 area.grid[top : y - before + self.arm_width, left : x - before + self.arm_width] = EMPTY
         areas = [area.part(x, y, 1, 1, ("endpoint",)) for x, y in ends]
         return [*areas, area.part(*centre, 1, 1, ("center",))]
+
+    def _cells(self, cells: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        """The middle line of an arm. One of one cell's width is widened where it steps diagonally, to be walked."""
+        if self.arm_width > 1:
+            return cells
+        return cells + [(x, old_y) for (_, old_y), (x, _) in zip(cells, cells[1:], strict=False)]
 
 
 def line(start: tuple[int, int], end: tuple[int, int]) -> list[tuple[int, int]]:

@@ -125,13 +125,15 @@ class _Wave:
         self._rules, self._rows, self._columns, self._heuristic, self._rng = rules, rows, columns, heuristic, rng
         self._options = [rules.everything] * (rows * columns)
         # Ties are broken at random, but always in the same way for a place.
-        noise = rng.random(rows * columns) if heuristic != "scanline" else np.arange(rows * columns)
+        noise = rng.random(rows * columns) if heuristic != "scanline" else np.zeros(rows * columns)
         self._noise: list[float] = noise.tolist()
         self._queue = [(self._urgency(rules.everything), self._noise[node], node) for node in range(rows * columns)]
         heapq.heapify(self._queue)
 
     def collapse(self) -> np.ndarray | None:
         """The pattern codes of all places, int64 [rows, columns], or None after a contradiction."""
+        if not self._propagate(list(range(len(self._options)))):  # patterns that nothing in the sample goes with
+            return None
         while self._queue:
             urgency, _, node = heapq.heappop(self._queue)
             options = self._options[node]
@@ -139,7 +141,7 @@ class _Wave:
             if options & (options - 1) == 0 or urgency != self._urgency(options):
                 continue
             self._options[node] = 1 << self._draw(options)
-            if not self._propagate(node):
+            if not self._propagate([node]):
                 return None
         codes = [self._rules.codes[options.bit_length() - 1] for options in self._options]
         return np.array(codes, np.int64).reshape(self._rows, self._columns)
@@ -158,9 +160,8 @@ class _Wave:
                 return index
         raise AssertionError("the counts of the members add up to more than the target")
 
-    def _propagate(self, start: int) -> bool:
-        """Strikes out what has become impossible; False if nothing is left somewhere."""
-        stack = [start]
+    def _propagate(self, stack: list[int]) -> bool:
+        """Strikes out what has become impossible around these places; False if nothing is left somewhere."""
         while stack:
             node = stack.pop()
             row, column = divmod(node, self._columns)

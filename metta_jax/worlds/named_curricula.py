@@ -21,6 +21,14 @@ _NAVIGATION = tuple(
     f"navigation/training/{name}"
     for name in ("terrain_from_numpy", "cylinder_world", *(f"varied_terrain_{terrain}" for terrain in TERRAINS))
 )
+_TERRAIN_DIRS = (
+    "terrain_maps_nohearts",  # any of them
+    *(
+        f"{kind}_{size}"
+        for kind in (*(f"varied_terrain/{terrain}" for terrain in TERRAINS), "cylinder-world")
+        for size in ("small", "medium", "large")
+    ),
+)
 _SEQUENCES = "navigation_sequence/experiments"
 _CURRICULA = "curriculum"
 
@@ -111,6 +119,14 @@ def _navigation() -> dict[str, AnyKind]:
             },
             num_variants=8,
         ),
+        "navigation/bucketed": Bucketed(
+            env_cfg_template_path="navigation/training/terrain_from_numpy",
+            buckets={
+                "map_builder.room.dir": {"values": _TERRAIN_DIRS},
+                "objects.altar": {"range": (2, 18), "bins": 4},
+            },
+            num_variants=2,
+        ),
         "navigation/progressive": ProgressiveMultiTask(tasks=sizes, performance_threshold=0.95, progression_rate=0.001),
         "progressive": ProgressiveMultiTask(
             tasks=sizes, performance_threshold=0.8, smoothing=0.1, progression_rate=0.001
@@ -184,7 +200,11 @@ def _bbc() -> dict[str, AnyKind]:
     agents = {1: 24, 2: 12, 3: 8, 24: 1}
 
     def bucketed(buckets: Mapping[str, Mapping[str, tuple[float, ...]]], num_rooms: int) -> AnyKind:
-        return Bucketed(env_cfg_template_path="arena/combat", buckets=buckets, env_overrides={"num_rooms": num_rooms})
+        return Bucketed(
+            env_cfg_template_path="arena/combat",
+            buckets=buckets,
+            env_overrides={"num_rooms": num_rooms, "num_agents": 24},
+        )
 
     tasks = {
         f"bbc/tasks/{family}_{count}": bucketed(buckets, num_rooms)

@@ -46,7 +46,9 @@ def draw(objects: Iterable[Mapping[str, Any]], size: tuple[int, int], *, cell_pi
             raise ValueError(
                 f"object {thing.get('id', '?')}: row {row}, column {column} is outside of the map of {width} x {height}"
             )
-        cell = image[row * cell_pixels : (row + 1) * cell_pixels, column * cell_pixels : (column + 1) * cell_pixels]
+        cell = image[
+            row * cell_pixels : (row + 1) * cell_pixels, column * cell_pixels : (column + 1) * cell_pixels
+        ]
         _draw_agent(cell, thing) if is_agent(thing) else _draw_thing(cell, thing)
     return np.clip(image * 255 + 0.5, 0, 255).astype(np.uint8)
 

@@ -66,7 +66,9 @@ def miniscope(objects: Iterable[Mapping[str, Any]], step: int) -> str:
     return f"🎮 Metta AI Miniscope - Step: {step} 🎮\n{line}\n{picture}\n{line}"
 
 
-def _draw(objects: Iterable[Mapping[str, Any]], empty: str, sign_fn: Callable[[Mapping[str, Any]], str]) -> str:
+def _draw(
+    objects: Iterable[Mapping[str, Any]], empty: str, sign_fn: Callable[[Mapping[str, Any]], str]
+) -> str:
     things = list(objects)
     top, left, height, width = _bounds(things)
     rows = [[empty] * width for _ in range(height)]

@@ -27,9 +27,7 @@ ARGUMENTS = (
 def browser() -> Iterator[Browser]:
     program = next((found for name in NAMES if (found := shutil.which(name))), None)
     if program is None:
-        pytest.fail(
-            "no Chromium was found, and the replay page can only be tested in one. Debian: apt-get install chromium"
-        )
+        pytest.fail("no Chromium was found, and the replay page can only be tested in one. Debian: apt-get install chromium")
     with sync_playwright() as playwright:
         # Playwright makes a new profile directory for it, and deletes it.
         started = playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
@@ -67,9 +65,7 @@ class Viewer:
 
     def drawn(self) -> None:
         """Waits until what was asked for is on the canvas."""
-        self.page.evaluate(
-            "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
-        )
+        self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))")
 
     def _check_address(self, address: str) -> None:
         if not address.startswith(("file:", "blob:", "data:")):

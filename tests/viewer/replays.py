@@ -128,9 +128,7 @@ def generated(
 
 
 def _act(agent: dict[str, Any], grid: np.ndarray, rng: np.random.Generator) -> None:
-    kind = int(
-        rng.choice([ATTACK, GET, MOVE, MOVE, MOVE, MOVE, NOOP, ROTATE], p=[0.02, 0.18] + [0.15] * 4 + [0.05, 0.15])
-    )
+    kind = int(rng.choice([ATTACK, GET, MOVE, MOVE, MOVE, MOVE, NOOP, ROTATE], p=[0.02, 0.18] + [0.15] * 4 + [0.05, 0.15]))
     argument, success, reward = 0, True, 0.0
     down, right = DIRECTIONS[agent["orientation"]]
     ahead = (agent["r"] + down, agent["c"] + right)

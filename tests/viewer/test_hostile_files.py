@@ -14,7 +14,7 @@ import pytest
 from tests.viewer import replays
 from tests.viewer.conftest import Viewer
 
-MARKUP = '<img src=x onerror="window.caught=1">'
+MARKUP = "<img src=x onerror=\"window.caught=1\">"
 CLOSING = "</script><script>window.caught=1</script><!--"
 
 
@@ -160,10 +160,7 @@ def test_files_that_anything_was_done_to(viewer: Viewer) -> None:
 def test_dropped_and_chosen_files(viewer: Viewer) -> None:
     page = viewer.open(None, title="")
     assert "Drop a replay here" in page.inner_text("#message")
-    for name, data in (
-        ("a.json.z", replays.pack(replays.HAND_MADE)),
-        ("b.json", json.dumps(replays.HAND_MADE).encode()),
-    ):
+    for name, data in (("a.json.z", replays.pack(replays.HAND_MADE)), ("b.json", json.dumps(replays.HAND_MADE).encode())):
         page.set_input_files("#file", {"name": name, "mimeType": "application/octet-stream", "buffer": data})
         viewer.wait(f"viewer.state === 'ready' && title.textContent === '{name}'")
     page.set_input_files("#file", {"name": "c.json.z", "mimeType": "application/octet-stream", "buffer": b"nonsense"})

@@ -48,7 +48,7 @@ def perform_rollout_step(
 
     Returns:
         state; info: done bool [N], episode_return float32 [N, A / N], episode_length int32 [N] of the episodes that
-        ended in this step.
+        ended in this step; with a curriculum also task int32 [N], their numbers.
     """
     constants = _constants(state)
     carry = without_constants(state)
@@ -137,6 +137,8 @@ def rollout_slot(plan: TrainingPlan, env_params: Any, state: TrainState) -> tupl
         "episode_return": timestep.episode.episode_return,
         "episode_length": timestep.episode.episode_length,
     }
+    if plan.curriculum is not None:
+        info["task"] = timestep.episode.task
     return state, info
 
 
@@ -245,6 +247,7 @@ def _no_info(plan: TrainingPlan) -> dict[str, jax.Array]:
         "done": jnp.zeros((plan.num_envs,), bool),
         "episode_return": jnp.zeros((plan.num_envs, plan.agents_per_env), jnp.float32),
         "episode_length": jnp.zeros((plan.num_envs,), jnp.int32),
+        **({} if plan.curriculum is None else {"task": jnp.zeros((plan.num_envs,), jnp.int32)}),
     }
 
 

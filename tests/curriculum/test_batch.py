@@ -23,7 +23,9 @@ STEPS = {name: world.game.max_steps for name, world in WORLDS.items()}
 
 @cache
 def curriculum() -> Curriculum:
-    return build(PrioritizeRegressed(tasks={"poor": 1, "inner": 2}), inner=LearningProgress(tasks=["rich", "long"]))
+    return build(
+        PrioritizeRegressed(tasks={"poor": 1, "inner": 2}), inner=LearningProgress(tasks={"rich": 1, "long": 1})
+    )
 
 
 @cache
@@ -159,7 +161,9 @@ def test_two_hundred_tasks_in_one_program() -> None:
 def test_tasks_with_another_number_of_agents_are_refused() -> None:
     lonely = mines(1.0, 3).replace(game={"num_agents": 1})
     with pytest.raises(ValueError, match="Task lonely has num_agents 1, expected 2"):
-        Environment(make_curriculum(PrioritizeRegressed(tasks=["rich", "lonely"]), known={**WORLDS, "lonely": lonely}))
+        Environment(
+            make_curriculum(PrioritizeRegressed(tasks={"rich": 1, "lonely": 1}), known={**WORLDS, "lonely": lonely})
+        )
 
 
 def test_names_of_worlds_and_curricula() -> None:

@@ -219,15 +219,17 @@ def test_progressive_grows_the_map() -> None:
 
 
 def test_overrides_reach_nested_curricula_and_win_from_the_outside() -> None:
-    inner = LearningProgress(tasks=["b", "c"], env_overrides={"game": {"max_steps": 50, "episode_truncates": True}})
-    curriculum = build(Random(tasks=["inner", "a"], env_overrides={"game.max_steps": 60}), inner=inner)
+    inner = LearningProgress(
+        tasks={"b": 1, "c": 1}, env_overrides={"game": {"max_steps": 50, "episode_truncates": True}}
+    )
+    curriculum = build(Random(tasks={"inner": 1, "a": 1}, env_overrides={"game.max_steps": 60}), inner=inner)
     assert [config.game.max_steps for config in curriculum.env_configs] == [60, 60, 60]
     assert [config.game.episode_truncates for config in curriculum.env_configs] == [True, True, False]
 
 
 def test_a_curriculum_in_itself_is_refused() -> None:
     with pytest.raises(ValueError, match="'loop' is a task of itself, by way of curriculum -> loop -> loop"):
-        build(Random(tasks=["loop"]), loop=Random(tasks=["loop"]))
+        build(Random(tasks={"loop": 1}), loop=Random(tasks={"loop": 1}))
 
 
 @pytest.mark.parametrize(
@@ -293,4 +295,4 @@ def test_kinds_by_both_spellings() -> None:
 
 def test_unknown_tasks_are_refused() -> None:
     with pytest.raises(ValueError, match="tasks: no task 'd' "):
-        build(Random(tasks=["a", "d"]))
+        build(Random(tasks={"a": 1, "d": 1}))

@@ -16,7 +16,7 @@ from tests.rl.training import assert_same, config, manual_rollout, manual_update
 
 @pytest.fixture(scope="module")
 def training() -> TrainingComponents:
-    curriculum = build(LearningProgress(tasks=list(WORLDS), sample_threshold=3, ema_timescale=0.3))
+    curriculum = build(LearningProgress(tasks=dict.fromkeys(WORLDS, 1.0), sample_threshold=3, ema_timescale=0.3))
     env = Environment(curriculum, num_envs=8)
     return TrainingComponents.create(env, ProbeAgent(), config(prioritized_experience_replay={"prio_alpha": 0.5}))
 

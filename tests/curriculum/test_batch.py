@@ -145,7 +145,7 @@ def test_two_hundred_tasks_in_one_program() -> None:
     many = Environment(build(kind), num_envs=4, num_maps=1)
     assert len(many.task_names) == 200
     assert many.params.maps.height.shape == (1,)
-    step = jax.jit(many.step)
+    step: Any = jax.jit(many.step)
     state, _ = jax.jit(many.reset)(many.params, jax.random.key(0))
     seen = set()
     for _ in range(30):

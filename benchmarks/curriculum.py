@@ -6,8 +6,8 @@ Step and observe with random valid actions inside `lax.scan`, as in stepper.py, 
 are spread evenly. 0 tasks is the program without a curriculum. N tasks are N games of different recipes, rewards and
 step limits under LearningProgress: every environment gathers the rules of its own task, and every episode that ends is
 learned from. Each case and number of environments runs in one pinned process that takes turns between the programs.
-The rate is that of the best turn; the cost compares the processor time of the best turns with the first program's, which
-can be trusted on a busy machine too.
+The rate is that of the best turn; the cost compares the processor time of the best turns with the first program's,
+which can be trusted on a busy machine too.
 """
 
 import argparse

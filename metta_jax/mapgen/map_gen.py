@@ -73,9 +73,20 @@ class MapGen(Parameters):
         """Draws a map; also returns the tree of scenes of each instance (`scene_tree` makes them plain)."""
         return resolved(self, rng)._render(rng)
 
+    def instance_places(self) -> list[tuple[int, int]]:
+        """Column and row of the first cell of each instance on the map, borders included."""
+        width, height = self.instance_size()
+        columns = math.ceil(self.instances / self._num_rows())
+        gap, border = self.instance_border_width, self.border_width
+        places = (divmod(index, columns) for index in range(self.instances))
+        return [(border + column * (width + gap), border + row * (height + gap)) for row, column in places]
+
+    def _num_rows(self) -> int:
+        return math.ceil(math.sqrt(self.instances))
+
     def _render(self, rng: np.random.Generator) -> tuple[GameMap, tuple[SceneNode, ...]]:
         width, height = self.instance_size()
-        rows = math.ceil(math.sqrt(self.instances))
+        rows = self._num_rows()
         columns = math.ceil(self.instances / rows)
         gap, border = self.instance_border_width, self.border_width
         inner_width = columns * width + (columns - 1) * gap
@@ -83,9 +94,7 @@ class MapGen(Parameters):
         grid = empty_grid(inner_height + 2 * border, inner_width + 2 * border, WALL)
         whole = Area(grid)
         nodes = []
-        for index in range(self.instances):
-            row, column = divmod(index, columns)
-            x, y = border + column * (width + gap), border + row * (height + gap)
+        for x, y in self.instance_places():
             area = whole.part(x, y, width, height)
             area.grid[:] = EMPTY
             nodes.append(render(self.root, area, rng.spawn(1)[0]))

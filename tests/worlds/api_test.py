@@ -1,4 +1,4 @@
-"""What every named world must do: `api_test(name)`, `play_against_oracle(name, num_steps)`.
+"""What every named world must do: `api_test(name)`, `play_against_oracle(names, num_steps)`.
 
 Not a test module by itself; the worlds that are registered are put through it by `test_every_world.py`.
 """
@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from functools import cache
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from metta_jax import worlds
 from metta_jax.config import EnvConfig, known_resources
 from metta_jax.mapgen import GameMap, build_maps
 from metta_jax.mettagrid import EnvParams, EnvState, MettaGrid
+from metta_jax.mettagrid.types import Layout
 from tests.oracle import Oracle
 
 _DESCRIPTION_LENGTH = 110
@@ -74,23 +76,40 @@ def _check_sampling(name: str, world: EnvConfig) -> None:
         assert task.game.enabled_actions() == world.game.enabled_actions()
 
 
-def play_against_oracle(name: str, num_steps: int, seed: int = 0) -> None:
-    """Random valid actions in random orders: the compiled engine and the sequential oracle must agree bit for bit."""
-    world = worlds.get(name)
-    rows = map_of(world, seed).to_lists()
-    env = MettaGrid(world.game, [rows], stats="none")
-    actions, orders = _random_actions(env, num_steps, seed)
-    first, played = jax.device_get(jax.jit(_rollout, static_argnums=0)(env, env.params, actions, orders))
-    oracle = Oracle(world.game.model_dump(), [rows])
-    state, expected = oracle.reset()
-    np.testing.assert_array_equal(first.observation, expected.observation, err_msg=f"{name}: after reset")
-    for step in range(num_steps):
-        if state.terminated or state.truncated:
-            break
-        state, expected = oracle.step(None, state, actions[step], orders[step])
-        for part in ("action_success", "observation", "reward", "terminated", "truncated"):
-            got = getattr(played, part)[step]
-            np.testing.assert_array_equal(got, getattr(expected, part), err_msg=f"{name}: {part} of step {step + 1}")
+def play_against_oracle(names: Sequence[str], num_steps: int, seed: int = 0) -> None:
+    """Random valid actions in random orders: the compiled engine and the sequential oracle must agree bit for bit.
+
+    The worlds share one pool of maps; as far as they have the same agents, items, objects and actions, they share one
+    compiled program too.
+    """
+    rows = [map_of(worlds.get(name), seed).to_lists() for name in names]
+    for index, name in enumerate(names):
+        game = worlds.get(name).game
+        env = MettaGrid(game, rows, stats="none")
+        actions, orders = _random_actions(env, num_steps, seed)
+        inputs = (env.params, np.int32(index), actions, orders)
+        first, played = jax.device_get(_player(env.layout)(*inputs))
+        oracle = Oracle(game.model_dump(), [rows[index]])
+        state, expected = oracle.reset()
+        np.testing.assert_array_equal(first.observation, expected.observation, err_msg=f"{name}: after reset")
+        for step in range(num_steps):
+            if state.terminated or state.truncated:
+                break
+            state, expected = oracle.step(None, state, actions[step], orders[step])
+            for part in ("action_success", "observation", "reward", "terminated", "truncated"):
+                got = getattr(played, part)[step]
+                what = f"{name}: {part} of step {step + 1}"
+                np.testing.assert_array_equal(got, getattr(expected, part), err_msg=what)
+
+
+def of_one_kind() -> list[list[str]]:
+    """All worlds, those together that can share a compiled program."""
+    kinds: dict[Hashable, list[str]] = {}
+    for name in worlds.list():
+        game = worlds.get(name).game
+        key = (game.num_agents, game.inventory_item_names, tuple(game.objects), tuple(game.groups))
+        kinds.setdefault((*key, game.enabled_actions()), []).append(name)
+    return list(kinds.values())
 
 
 def _random_actions(env: MettaGrid, num_steps: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -102,9 +121,17 @@ def _random_actions(env: MettaGrid, num_steps: int, seed: int) -> tuple[np.ndarr
     return np.stack([kinds, arguments], axis=-1).astype(np.int32), orders.astype(np.int32)
 
 
-def _rollout(env: MettaGrid, params: EnvParams, actions: Any, orders: Any) -> Any:
-    def step(state: EnvState, inputs: tuple[jax.Array, jax.Array]) -> tuple[EnvState, Any]:
-        return env.step(params, state, inputs[0], order=inputs[1])
+@cache
+def _player(layout: Layout) -> Callable[..., Any]:
+    """(params, map_index, actions [T, A, 2], orders [T, A]) -> the first timestep, and those of all steps."""
+    env = object.__new__(MettaGrid)
+    env.layout = layout
 
-    state, first = env.reset(params, jax.random.key(0), jnp.int32(0))
-    return first, jax.lax.scan(step, state, (actions, orders))[1]
+    def play(params: EnvParams, map_index: jax.Array, actions: jax.Array, orders: jax.Array) -> Any:
+        def step(state: EnvState, inputs: tuple[jax.Array, jax.Array]) -> tuple[EnvState, Any]:
+            return env.step(params, state, inputs[0], order=inputs[1])
+
+        state, first = env.reset(params, jax.random.key(0), map_index)
+        return first, jax.lax.scan(step, state, (actions, orders))[1]
+
+    return jax.jit(play)

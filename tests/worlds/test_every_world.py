@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from metta_jax import worlds
-from tests.worlds.api_test import api_test, check_map, map_of, play_against_oracle
+from tests.worlds.api_test import api_test, check_map, map_of, of_one_kind, play_against_oracle
 
 # One of each kind of rules and maps, small ones: every world is a compilation of its own.
 REPRESENTATIVES = (
@@ -25,13 +25,13 @@ def test_api(name: str) -> None:
 
 @pytest.mark.parametrize("name", REPRESENTATIVES)
 def test_a_few_steps_as_the_oracle(name: str) -> None:
-    play_against_oracle(name, num_steps=3)
+    play_against_oracle([name], num_steps=3)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", worlds.list())
-def test_a_hundred_steps_as_the_oracle(name: str) -> None:
-    play_against_oracle(name, num_steps=100)
+@pytest.mark.parametrize("names", of_one_kind(), ids=lambda names: names[0])
+def test_a_hundred_steps_as_the_oracle(names: list[str]) -> None:
+    play_against_oracle(names, num_steps=100)
 
 
 @pytest.mark.slow

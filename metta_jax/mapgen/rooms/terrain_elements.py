@@ -56,7 +56,14 @@ def labyrinth(rng: np.random.Generator) -> Mask:
     for (row, column), (other_row, other_column) in spanning_tree(height // 2, width // 2, "dfs", rng):
         wall[row + other_row + 1, column + other_column + 1] = False
     wider = rng.random((height, width)) < _WIDEST * float(rng.random())
-    wall[1:-1, 1:-1] &= ~wider[1:-1, 1:-1]
+    wider[[0, -1]] = wider[:, [0, -1]] = False
+    pillars = np.zeros_like(wider)
+    pillars[2:-2:2, 2:-2:2] = wider[2:-2:2, 2:-2:2]  # where the corners of four rooms meet
+    wall &= ~wider | pillars
+    # A pillar whose four walls all stand would become a cell that cannot be reached.
+    free = ~wall
+    pillars[1:-1, 1:-1] &= free[:-2, 1:-1] | free[2:, 1:-1] | free[1:-1, :-2] | free[1:-1, 2:]
+    wall &= ~pillars
     # One of two neighbouring cells of the outer wall lies beside a room, which is never wall.
     top, bottom = (int(place) for place in rng.integers(1, width - 2, size=2))
     left, right = (int(place) for place in rng.integers(1, height - 2, size=2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -110,7 +111,7 @@ class RadialMaze(Scene):
         """The middle line of an arm. One of one cell's width is widened where it steps diagonally, to be walked."""
         if self.arm_width > 1:
             return cells
-        return cells + [(x, old_y) for (_, old_y), (x, _) in zip(cells, cells[1:], strict=False)]
+        return cells + [(x, old_y) for (_, old_y), (x, _) in itertools.pairwise(cells)]
 
 
 def line(start: tuple[int, int], end: tuple[int, int]) -> list[tuple[int, int]]:

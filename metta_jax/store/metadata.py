@@ -80,12 +80,8 @@ class PolicyMetadata(dict[str, Any]):
 
 
 def check_metadata(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The metadata as plain JSON values.
-
-    NumPy and JAX numbers and arrays become numbers and lists, tuples become lists; NaN and infinities, which JSON does
-    not have, become null. ValueError names a value that has no such form, or a required one that is out of range.
-    """
-    plain = {name: _plain(value, f"metadata.{name}", 0) for name, value in values.items() if _is_name(name, "metadata")}
+    """The metadata as `plain_json`. ValueError names a value that cannot be, or a required one that is out of range."""
+    plain = plain_json(values, "metadata")
     for name, default in REQUIRED_FIELDS.items():
         value = plain.get(name)
         kinds = (int,) if isinstance(default, int) else (int, float)
@@ -93,6 +89,15 @@ def check_metadata(values: Mapping[str, Any]) -> dict[str, Any]:
             kind = "a whole number" if isinstance(default, int) else "a number"
             raise ValueError(f"metadata.{name}: {values.get(name)!r} is not {kind} of at least 0")
     return plain
+
+
+def plain_json(value: Any, path: str) -> Any:
+    """A value as plain JSON values; `path` is its name in errors.
+
+    NumPy and JAX numbers and arrays become numbers and lists, tuples become lists; NaN and infinities, which JSON does
+    not have, become null. ValueError names a value that has no such form.
+    """
+    return _plain(value, path, 0)
 
 
 def _plain(value: Any, path: str, depth: int) -> Any:

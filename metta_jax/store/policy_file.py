@@ -24,10 +24,9 @@ from metta_jax.config.frozen_dict import FrozenMapping, thaw
 from metta_jax.store.arrays import check_leaves, describe_leaves, named_leaves
 from metta_jax.store.checkpoint import read_document
 from metta_jax.store.files import DamagedError
+from metta_jax.store.layout import POLICY_JSON
 from metta_jax.store.metadata import PolicyMetadata, check_metadata
 
-POLICY_JSON = "policy.json"
-PARAMS = "params"
 MAX_PARAMS = 2**32  # numbers; 16 GiB
 _MAX_NAMES = 4096
 

@@ -19,10 +19,9 @@ from metta_jax.store.background import BackgroundSaver
 from metta_jax.store.cache import LRUCache
 from metta_jax.store.checkpoint import read_checkpoint_arrays, write_checkpoint
 from metta_jax.store.files import DamagedError, existing, finished_names
+from metta_jax.store.layout import PARAMS, POLICY_JSON, TRAINER_STATE, make_model_name
 from metta_jax.store.metadata import PolicyMetadata
 from metta_jax.store.policy_file import (
-    PARAMS,
-    POLICY_JSON,
     describe_policy,
     flat_params,
     nested_params,
@@ -33,17 +32,8 @@ from metta_jax.store.record import Policy, PolicyRecord
 from metta_jax.store.selectors import SELECTORS, select
 from metta_jax.store.uris import path_of, uri_of
 
-TRAINER_STATE = "trainer_state"
-
 _logger = logging.getLogger(__name__)
 _Stamp = tuple[int, int, int]
-
-
-def make_model_name(epoch: int) -> str:
-    """The name of an epoch's policy: "model_0100"."""
-    if epoch < 0:
-        raise ValueError(f"epoch: {epoch} is less than 0")
-    return f"model_{epoch:04d}"
 
 
 class PolicyStore:

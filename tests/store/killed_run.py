@@ -1,18 +1,23 @@
 """A tiny training program that saves after every update: `python killed_run.py DIRECTORY UPDATES CACHE [background]`.
 
-It continues from the checkpoint in DIRECTORY, as any run does, until UPDATES updates are done, then writes the final
-state to DIRECTORY/final. The test kills it at random moments.
+It continues from the checkpoint in DIRECTORY, as any run does, until UPDATES updates are done, and prints checksums of
+the final state. The test kills it at random moments.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sys
 from pathlib import Path
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from metta_jax.rl import TrainingComponents
-from metta_jax.store import BackgroundSaver, load_train_state, save_pytree, save_train_state
+from metta_jax.store import BackgroundSaver, load_train_state, save_train_state
+from metta_jax.store.arrays import named_leaves
 from tests.rl.probes import ProbeAgent, ProbeEnv
 from tests.rl.training import config
 
@@ -40,7 +45,12 @@ def main() -> None:
             background = saver if "background" in sys.argv else None
             save_train_state(directory, state, training, background=background)
             print("saved", int(state.rollout_count), flush=True)
-    save_pytree(directory / "final", state)
+    print("final", json.dumps({name: digest(leaf) for name, leaf in named_leaves(state).items()}), flush=True)
+
+
+def digest(leaf: jax.Array) -> str:
+    data = jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
+    return f"{leaf.dtype} {leaf.shape} {hashlib.sha256(np.asarray(data).tobytes()).hexdigest()}"
 
 
 if __name__ == "__main__":

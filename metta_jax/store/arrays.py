@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import traceback
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from orbax.checkpoint import v1 as ocp
 
-from metta_jax.store.files import DamagedError, shown
+from metta_jax.store.files import DamagedError, plain_text
 
 SEPARATOR = "/"
 
@@ -56,8 +59,8 @@ def read_arrays(directory: Path, wanted: Mapping[str, Any]) -> dict[str, jax.Arr
     try:
         arrays = dict(ocp.load(str(directory), stored)) if stored else {}
     except Exception as error:  # Orbax and TensorStore raise many kinds; none of them is the caller's doing
-        reason = (str(error).splitlines() or [""])[0]
-        raise DamagedError(f"{directory}: cannot be read ({type(error).__name__}: {shown(reason)})") from None
+        _drop_coroutines(error)
+        raise DamagedError(f"{directory}: cannot be read ({type(error).__name__}: {plain_text(error, 200)})") from None
     for name, leaf in wanted.items():
         if not leaf.size:
             arrays[name] = jnp.zeros(leaf.shape, leaf.dtype)
@@ -77,6 +80,14 @@ def check_leaves(stored: Mapping[str, Mapping[str, Any]], wanted: Mapping[str, A
     unknown = sorted(set(stored) - set(wanted))
     if unknown:
         raise ValueError(f"{unknown[0]}: the checkpoint has this leaf, but none is expected there")
+
+
+def _drop_coroutines(error: Exception) -> None:
+    """Orbax leaves coroutines behind that it never started; Python would warn of them at some later time."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+        traceback.clear_frames(error.__traceback__)
+        gc.collect()
 
 
 def _abstract(leaf: Any) -> jax.ShapeDtypeStruct:

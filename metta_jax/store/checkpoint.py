@@ -21,7 +21,16 @@ from metta_jax.config.base import Config, ConfigError
 from metta_jax.config.fields import as_tuple
 from metta_jax.config.frozen_dict import FrozenMapping
 from metta_jax.store.arrays import check_leaves, describe_leaves, named_leaves, read_arrays, write_arrays
-from metta_jax.store.files import DamagedError, check_files, checksums, existing, new_directory, read_json, write_json
+from metta_jax.store.files import (
+    DamagedError,
+    check_files,
+    checksums,
+    existing,
+    new_directory,
+    plain_text,
+    read_json,
+    write_json,
+)
 
 State = TypeVar("State")
 
@@ -116,11 +125,11 @@ def read_document(path: Path, json_name: str) -> dict[str, Any]:
     document = read_json(path / json_name)
     version = document.pop("format", None)
     if version != FORMAT or isinstance(version, bool):
-        raise ValueError(f"{path}: checkpoint format {version!r} is not {FORMAT}")
+        raise ValueError(f"{path}: checkpoint format {plain_text(version, 20)} is not {FORMAT}")
     try:
         Contents.model_validate({name: document[name] for name in _CONTENTS if name in document})
     except ConfigError as error:
-        raise DamagedError(f"{path / json_name}: {error}") from None
+        raise DamagedError(f"{path / json_name}: {plain_text(error)}") from None
     return document
 
 

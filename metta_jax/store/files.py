@@ -165,9 +165,16 @@ def check_files(directory: Path, expected: Mapping[str, Mapping[str, Any]]) -> N
 
 
 def shown(text: object) -> str:
-    """Text from a file for an error message: short, and without characters that a terminal would act upon."""
-    shortened = str(text)
-    return repr(shortened if len(shortened) <= 80 else f"{shortened[:77]}...")
+    """Text from a file for an error message: in quotes, short, nothing that a terminal would act upon."""
+    return f"'{plain_text(text, 80)}'"
+
+
+def plain_text(text: object, longest: int = 2000) -> str:
+    """Text for one line: other characters than printable ones are escaped, and it is cut off after `longest`."""
+    cut = str(text)
+    cut = cut if len(cut) <= longest else f"{cut[: longest - 3]}..."
+    lines = "; ".join(line.strip() for line in cut.splitlines()) if "\n" in cut else cut
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in lines)
 
 
 def _plain_files(directory: Path) -> Iterator[Path]:

@@ -18,16 +18,17 @@ from metta_jax.agent.features import UNKNOWN_FEATURE
 from metta_jax.agent.network import ComponentNetwork
 from metta_jax.agent.presets import preset
 from metta_jax.config.agent import AGENT_PRESETS, AgentConfig
-from metta_jax.config.base import Config, ConfigError
+from metta_jax.config.base import Config
 from metta_jax.config.fields import Count, Names, PositiveInt, as_tuple, within
 from metta_jax.config.frozen_dict import FrozenMapping, thaw
 from metta_jax.store.arrays import check_leaves, describe_leaves, named_leaves
 from metta_jax.store.checkpoint import read_document
-from metta_jax.store.files import DamagedError
+from metta_jax.store.files import DamagedError, plain_text
 from metta_jax.store.layout import POLICY_JSON
 from metta_jax.store.metadata import PolicyMetadata, check_metadata
 
 MAX_PARAMS = 2**32  # numbers; 16 GiB
+MAX_COMPONENTS = 1000
 _MAX_NAMES = 4096
 
 FeatureId = Annotated[int, within(0, UNKNOWN_FEATURE - 1)]
@@ -123,10 +124,10 @@ def read_policy_file(path: Path) -> tuple[PolicyFile, dict[str, Any]]:
     try:
         policy = PolicyFile.model_validate(document)
         # As JSON has it: the frozen form has tuples for lists.
-        contents["metadata"] = PolicyMetadata.from_dict(check_metadata(document["metadata"]))
+        contents["metadata"] = PolicyMetadata.from_dict(check_metadata(PolicyMetadata.from_dict(document["metadata"])))
         _check_sizes(policy, contents["leaves"])
     except (ValueError, RecursionError) as error:
-        text = str(error) if isinstance(error, ConfigError | ValueError) else "nested too deeply"
+        text = "nested too deeply" if isinstance(error, RecursionError) else plain_text(error)
         raise DamagedError(f"{path / POLICY_JSON}: {text}") from None
     return policy, contents
 
@@ -156,7 +157,13 @@ def restore_agent(policy: PolicyFile, architecture: nn.Module | None = None, dev
         num_observation_tokens=saved.num_observation_tokens,
     )
     names = {name: getattr(policy, name) for name in PolicyFile.model_fields}
-    return Agent(env, source, device, dtype=policy.agent.dtype, policy=names)
+    agent = Agent(env, source, device, dtype=policy.agent.dtype, policy=names)
+    if policy.recurrent_shape != (agent.num_layers, agent.hidden_size):
+        raise ValueError(
+            f"recurrent_shape: {list(policy.recurrent_shape)} is not {[agent.num_layers, agent.hidden_size]}, the "
+            "network's"
+        )
+    return agent
 
 
 def flat_params(params: Any) -> dict[str, tuple[tuple[str, ...], Any]]:
@@ -202,12 +209,27 @@ def _check_sizes(policy: PolicyFile, leaves: Mapping[str, Any]) -> None:
     for name, path in policy.parameter_paths.items():
         if not path or "/".join(path) != name:
             raise ValueError(f"parameter_paths: {list(path)} is not the path of an array")
+    if policy.agent.config is not None:
+        _check_components(policy.agent.config, len(leaves))
     if (policy.agent.config is None) == (policy.agent.architecture is None):
         raise ValueError("agent: needs either config or architecture")
     if len(policy.environment.action_names) != len(policy.environment.max_action_args):
         raise ValueError("environment.max_action_args: needs one value for each action")
     if any(largest > 255 for largest in policy.environment.max_action_args):
         raise ValueError("environment.max_action_args: has a value that is not in 0..255")
+
+
+def _check_components(config: AgentConfig, num_arrays: int) -> None:
+    """Building a network takes time with its number of parts: that number is bounded first."""
+    if len(config.components) > MAX_COMPONENTS:
+        raise ValueError(f"agent.config.components: {len(config.components)} are more than {MAX_COMPONENTS}")
+    for name, component in config.components.items():
+        nested = component.get("nn_params")
+        options = {**component, **(nested if isinstance(nested, Mapping) else {})}
+        for option in ("num_layers", "depth"):
+            count = options.get(option)
+            if isinstance(count, int) and count > num_arrays:  # every layer has an array at least
+                raise ValueError(f"agent.config.components.{name}.{option}: {count} are more than there are arrays")
 
 
 def _describe_network(agent: Agent) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from metta_jax.store.arrays import check_leaves, host_copy, named_leaves
 from metta_jax.store.background import BackgroundSaver
 from metta_jax.store.cache import LRUCache
 from metta_jax.store.checkpoint import read_checkpoint_arrays, write_checkpoint
-from metta_jax.store.files import DamagedError, existing, finished_names
+from metta_jax.store.files import DamagedError, existing, finished_names, plain_text
 from metta_jax.store.layout import PARAMS, POLICY_JSON, TRAINER_STATE, make_model_name
 from metta_jax.store.metadata import PolicyMetadata
 from metta_jax.store.policy_file import (
@@ -195,9 +195,11 @@ class PolicyStore:
             template = jax.eval_shape(agent.init, jax.random.key(0))
             check_leaves(contents["leaves"], named_leaves(template))
         except (TypeError, KeyError, OverflowError, RecursionError) as error:  # of a network that makes no sense
-            raise ValueError(f"{path}: the network cannot be built ({type(error).__name__}: {error})") from None
+            raise ValueError(
+                f"{path}: the network cannot be built ({type(error).__name__}: {plain_text(error)})"
+            ) from None
         except ValueError as error:
-            raise ValueError(f"{path}: {error}") from None
+            raise ValueError(f"{path}: {plain_text(error)}") from None
         sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0] if device is None else device)
         wanted = {
             name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)

@@ -19,7 +19,7 @@ from metta_jax.rl import TrainingComponents, TrainState
 from metta_jax.store.arrays import check_leaves, host_copy, named_leaves
 from metta_jax.store.background import BackgroundSaver
 from metta_jax.store.checkpoint import read_checkpoint_arrays, read_document, write_checkpoint
-from metta_jax.store.files import DamagedError, check_files, delete_directory, existing
+from metta_jax.store.files import DamagedError, check_files, delete_directory, existing, plain_text
 from metta_jax.store.layout import STATE, TRAINER_JSON, saved_rollout_counts, state_directory
 from metta_jax.store.metadata import plain_json
 from metta_jax.store.record import PolicyRecord
@@ -244,7 +244,7 @@ def _info(path: Path, document: Mapping[str, Any]) -> TrainerInfo:
     try:
         info = TrainerInfo.model_validate(fields)
     except ValueError as error:
-        raise DamagedError(f"{path / TRAINER_JSON}: {error}") from None
+        raise DamagedError(f"{path / TRAINER_JSON}: {plain_text(error)}") from None
     if info.policy_path is None:
         return info
     return info.replace(policy_path=str(path.parent.parent / info.policy_path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from metta_jax.store import arrays
 from metta_jax.store.checkpoint import load_pytree, save_pytree
@@ -147,3 +150,31 @@ def test_only_arrays_can_be_saved(tmp_path) -> None:
 def test_a_directory_that_is_no_checkpoint(tmp_path) -> None:
     with pytest.raises(ValueError, match="not a checkpoint"):
         load_pytree(tmp_path, {"a": jnp.zeros(2)})
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_one_bit_anywhere_is_found(small: Path, data: st.DataObject) -> None:
+    template = {"a": jnp.arange(6.0), "key": jax.random.key(3)}
+    files = sorted(file for file in small.rglob("*") if file.is_file() and file.stat().st_size)
+    file = data.draw(st.sampled_from(files))
+    content = file.read_bytes()
+    position, bit = data.draw(st.integers(0, len(content) - 1)), data.draw(st.integers(0, 7))
+    changed = bytearray(content)
+    changed[position] ^= 1 << bit
+    file.write_bytes(changed)
+    try:
+        loaded = load_pytree(small, template)
+    except ValueError as error:
+        assert str(small) in str(error)  # noqa: PT017
+    else:  # only white space can change unseen
+        assert file.name == "leaves.json"
+        assert json.loads(changed) == json.loads(content)
+        _assert_equal(loaded, template)
+    finally:
+        file.write_bytes(content)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> Path:
+    return save_pytree(tmp_path_factory.mktemp("small") / "state", {"a": jnp.arange(6.0), "key": jax.random.key(3)})

@@ -6,7 +6,6 @@ import json
 import os
 import pickle
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,7 +71,7 @@ def test_damage_anywhere_is_found(original: Path, tmp_path: Path, data: st.DataO
     try:
         _, params = _load(copy)
     except ValueError as error:
-        assert str(copy) in str(error)
+        assert str(copy) in str(error)  # noqa: PT017
         # Damage can only hide from the checks where it does not matter: in white space.
     else:
         assert same(params, small_params())
@@ -142,9 +141,31 @@ HOSTILE: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "another shape": (_set("leaves", "cnn1/kernel", "shape", value=[3, 3]), r"cnn1/kernel: the checkpoint has"),
     "another dtype": (
         _set("leaves", "cnn1/kernel", "dtype", value="object"),
-        r"cnn1/kernel: the checkpoint has object",
+        r"the checkpoint has object",
     ),
-    "a huge layer": (_component("encoded_obs", nn_params={"out_features": 2**40}), r"encoded_obs"),
+    "a huge layer": (
+        _component("encoded_obs", nn_params={"out_features": 2**40}),
+        "expected is float32 .1099511627776",
+    ),
+    "a huge kernel": (_component("cnn1", nn_params={"kernel_size": 10**9, "out_channels": 6, "stride": 1}), "cnn1"),
+    "many layers": (
+        _component("_core_", num_layers=10**9),
+        r"components\._core_\.num_layers: 1000000000 are more than there are arrays",
+    ),
+    "layers inside": (
+        _component("_core_", num_layers=None, nn_params={"num_layers": 10**9}),
+        r"components\._core_\.num_layers: 1000000000 are more than there are arrays",
+    ),
+    "a deep network": (
+        _component("critic_1", type="ResNetMLP", depth=4 * 10**9),
+        r"components\.critic_1\.depth: 4000000000 are more than there are arrays",
+    ),
+    "another recurrent state": (_set("recurrent_shape", value=[1, 8]), r"recurrent_shape: \[1, 8\] is not \[2, 8\]"),
+    "a name that rings": (
+        lambda document: document["leaves"].update({"\x07": {"shape": [], "dtype": "float32"}}),
+        "parameter_paths: are not those",
+    ),
+    "a feature that rings": (_set("original_feature_mapping", "\x1b[2J\x07", value=-1), r"\\x1b\[2J\\x07: -1 is not"),
     "a layer of text": (_component("encoded_obs", nn_params={"out_features": "9"}), r"out_features"),
     "a huge table": (_component("_action_embeds_", num_embeddings=2**50), r"_action_embeds_/embedding"),
     "a huge image": (_set("obs_height", value=10**9), "obs_height: 1000000000 is not in 1..255"),
@@ -167,7 +188,7 @@ HOSTILE: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
         _set("agent", value={"architecture": "os.system", "dtype": "float32"}),
         "the Flax module 'os.system'; files hold no code",
     ),
-    "a list for everything": (lambda document: document.update(dict.fromkeys(document, [])), "format"),
+    "a list for everything": (lambda document: document.update({key: [] for key in document}), "format"),
 }
 
 
@@ -179,6 +200,7 @@ def test_hostile_documents_with_checksums_that_fit(copy: Path, name: str) -> Non
         _load(copy)
     assert str(copy) in str(caught.value)
     assert len(str(caught.value)) < 5000
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize(
@@ -285,21 +307,21 @@ def test_a_damaged_policy_does_not_hide_the_others(
     assert (directory / "model_0009").exists()
 
 
-def test_deep_networks_of_any_order_are_refused_or_built(copy: Path) -> None:
-    """A chain of thousands of components: an error, not the end of the interpreter."""
-
-    def chain(document: dict[str, Any]) -> None:
+def _chain(num_parts: int) -> Callable[[dict[str, Any]], None]:
+    def change(document: dict[str, Any]) -> None:
         components = document["agent"]["config"]["components"]
-        for index in range(3000):
+        for index in range(num_parts):
             components[f"part{index}"] = {"type": "Identity", "sources": [{"name": f"part{index + 1}"}]}
-        components["part3000"] = {"type": "Identity", "sources": [{"name": "encoded_obs"}]}
+        components[f"part{num_parts}"] = {"type": "Identity", "sources": [{"name": "encoded_obs"}]}
         components["_core_"]["sources"] = [{"name": "part0"}]
 
-    rewrite(copy, chain)
-    start = time.monotonic()
-    with pytest.raises(ValueError, match="components"):
+    return change
+
+
+def test_the_number_of_components_is_bounded(copy: Path) -> None:
+    rewrite(copy, _chain(3000))
+    with pytest.raises(DamagedError, match=r"agent\.config\.components: 3011 are more than 1000$"):
         _load(copy)
-    assert time.monotonic() - start < 60
 
 
 def test_a_crash_while_saving_leaves_the_old_policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

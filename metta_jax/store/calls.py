@@ -19,6 +19,7 @@ def save_checkpoint(
     params: Any = None,
     *,
     agent: Any = None,
+    parent: PolicyRecord | None = None,
 ) -> PolicyRecord:
     """Saves a policy as `model_<epoch>/` in the store's directory, atomically.
 
@@ -29,6 +30,8 @@ def save_checkpoint(
       metadata: anything that JSON can hold: {"score": 0.95}. agent_step, generation and train_time default to 0.
       params: the parameters, if `policy` is an agent.
       agent: the network, if `policy` is a TrainState.
+      parent: the policy that training started from: gives `initial_pr` (its uri) and `generation` (its own + 1), unless
+        the metadata has them.
 
     Returns:
       The record, with `uri` and metadata; it reads its arrays when they are asked for.
@@ -40,6 +43,9 @@ def save_checkpoint(
     fields = dict(metadata or {})
     if hasattr(policy, "agent_step"):
         fields.setdefault("agent_step", int(policy.agent_step))
+    if parent is not None:
+        fields.setdefault("initial_pr", parent.uri)
+        fields.setdefault("generation", parent.metadata.generation + 1)
     return policy_store.save(found_agent, found_params, epoch, fields)
 
 

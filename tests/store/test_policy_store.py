@@ -86,6 +86,14 @@ def test_every_kind_of_policy_can_be_saved(store: PolicyStore) -> None:
     assert all(same(record.params, params) for record in records)
 
 
+def test_a_policy_knows_its_parent(store: PolicyStore) -> None:
+    parent = save_checkpoint((small_agent(), small_params()), store, 1, {"generation": 4})
+    child = save_checkpoint((small_agent(), small_params()), store, 2, parent=parent)
+    assert (child.metadata.generation, child.metadata.initial_pr) == (5, parent.uri)
+    other = save_checkpoint((small_agent(), small_params()), store, 3, {"generation": 0}, parent=parent)
+    assert other.metadata.generation == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -115,9 +115,8 @@ class PolicyStore:
         path = path_of(uri)
         self.wait()
         if (existing(path) / POLICY_JSON).exists():
-            records = [self._read(path)]
-        else:
-            records = self._list(path)
+            return select([self._read(path)], "specific", n)  # whatever the selector, there is nothing to choose
+        records = self._list(path)
         if not records:
             raise ValueError(f"No policy records found at {uri}")
         return select(records, selector_type, n, metric, key)

@@ -16,33 +16,32 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / "tests" / "store" / "killed_run.py"
-NUM_UPDATES = 80
 
 
-def _start(directory: Path, *options: str) -> subprocess.Popen[str]:
+def _start(directory: Path, num_updates: int, *options: str) -> subprocess.Popen[str]:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "JAX_PLATFORMS": "cpu"}
     cache = str(jax.config.jax_compilation_cache_dir)  # type: ignore[attr-defined]
-    command = [sys.executable, str(PROGRAM), str(directory), str(NUM_UPDATES), cache, *options]
+    command = [sys.executable, str(PROGRAM), str(directory), str(num_updates), cache, *options]
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
 
 
-def _run(directory: Path, *options: str) -> tuple[int, dict[str, str]]:
+def _run(directory: Path, num_updates: int, *options: str) -> tuple[int, dict[str, str]]:
     """Runs the program to its end: the count that it started from, and checksums of the final arrays by name."""
-    process = _start(directory, *options)
+    process = _start(directory, num_updates, *options)
     output, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors
     lines = output.splitlines()
     return int(lines[0].split()[1]), json.loads(lines[-1].removeprefix("final "))
 
 
-def _kill(directory: Path, num_saves: int, generator: random.Random, *options: str) -> int:
+def _kill(directory: Path, num_updates: int, num_saves: int, generator: random.Random, *options: str) -> int:
     """Kills the program at some moment during the update and the save that follow `num_saves` saves.
 
     Returns the count that it started from.
     """
-    process = _start(directory, *options)
+    process = _start(directory, num_updates, *options)
     assert process.stdout is not None
     first = process.stdout.readline()
     assert first.startswith("ready"), process.communicate()[1]
@@ -57,34 +56,31 @@ def _kill(directory: Path, num_saves: int, generator: random.Random, *options: s
     return int(first.split()[1])
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    return _run(tmp_path_factory.mktemp("alone"))[1]
-
-
-def _check(directory: Path, expected: dict[str, str], num_kills: int, seed: int, *options: str) -> None:
+def _check(directory: Path, num_updates: int, num_kills: int, seed: int, *options: str) -> None:
+    _, expected = _run(directory / "alone", num_updates)
     generator = random.Random(seed)
     # After the saves that are waited for, a life gets at most a few more; what is left is for the one that ends itself.
-    most = (NUM_UPDATES - 2 * num_kills) // num_kills
-    starts = [_kill(directory, generator.randint(1, most), generator, *options) for _ in range(num_kills)]
-    last, actual = _run(directory, *options)
+    most = (num_updates - 2 * num_kills) // num_kills
+    killed = directory / "killed"
+    starts = [_kill(killed, num_updates, generator.randint(1, most), generator, *options) for _ in range(num_kills)]
+    last, actual = _run(killed, num_updates, *options)
     assert [*starts, last] == sorted([*starts, last])
     assert last > 0, "no life got anywhere; the kills proved nothing"
     assert actual == expected
     # Nothing is left of saves that were cut off.
-    names = sorted(path.name for path in (directory / "trainer_state").iterdir())
-    assert names == [str(NUM_UPDATES - 1), str(NUM_UPDATES)]
+    names = sorted(int(path.name) for path in (killed / "trainer_state").iterdir())
+    assert names == [num_updates - 1, num_updates]
 
 
-def test_two_kills(tmp_path: Path, uninterrupted: dict[str, str]) -> None:
-    _check(tmp_path, uninterrupted, 2, 1)
-
-
-@pytest.mark.slow
-def test_twenty_kills(tmp_path: Path, uninterrupted: dict[str, str]) -> None:
-    _check(tmp_path, uninterrupted, 20, 2)
+def test_two_kills(tmp_path: Path) -> None:
+    _check(tmp_path, 16, 2, 1)
 
 
 @pytest.mark.slow
-def test_twenty_kills_of_background_saves(tmp_path: Path, uninterrupted: dict[str, str]) -> None:
-    _check(tmp_path, uninterrupted, 20, 3, "background")
+def test_twenty_kills(tmp_path: Path) -> None:
+    _check(tmp_path, 80, 20, 2)
+
+
+@pytest.mark.slow
+def test_twenty_kills_of_background_saves(tmp_path: Path) -> None:
+    _check(tmp_path, 80, 20, 3, "background")

@@ -338,6 +338,16 @@ def test_uris_that_name_no_policy(store: PolicyStore, uri: Any, message: str) ->
         load_checkpoint(store, uri)
 
 
+def test_a_uri_that_names_one_policy_leaves_nothing_to_choose(
+    store: PolicyStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    _save(store, 1, 2)
+    for selector in ("all", "latest", "rand", "top", "specific"):
+        record = store.policy_record(store.checkpoint_dir / "model_0001", selector, metric="unknown")
+        assert record.metadata.epoch == 1
+    assert not caplog.records
+
+
 def test_selectors_are_checked_before_anything_is_read(store: PolicyStore) -> None:
     with pytest.raises(ValueError, match="^Invalid selector type: best$"):
         store.policy_record("nowhere", "best")

@@ -6,6 +6,7 @@ import json
 import os
 import pickle
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -305,6 +306,45 @@ def test_a_damaged_policy_does_not_hide_the_others(
         load_checkpoint(PolicyStore("x"), directory / "model_0009")
     assert cleanup_old_policies(directory, keep_last_n=0) == [copy]
     assert (directory / "model_0009").exists()
+
+
+def _paths(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Paths of everything inside a JSON value."""
+    found = [path] if path else []
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    return found + [inner for key, value in items for inner in _paths(value, (*path, key))]
+
+
+_odd_values = st.one_of(
+    st.sampled_from(
+        [None, True, -1, 0, 1, 3, 10**6, 2**31, 2**63, -(2**70), 1e308, 0.5, "", "x", "../..", "\x00", [], {}]
+    ),
+    st.recursive(st.none() | st.integers() | st.text(max_size=5), lambda x: st.lists(x, max_size=3), max_leaves=4),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_any_value_anywhere_is_refused_or_harmless(original: Path, tmp_path: Path, data: st.DataObject) -> None:
+    """With checksums that fit. The only errors are ValueErrors that name the directory, and none takes long."""
+    copy = tmp_path / "model_0007"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(original, copy)
+    document = json.loads((copy / "policy.json").read_text())
+    inside = {name: value for name, value in document.items() if name not in ("files", "sha256")}
+    path = data.draw(st.sampled_from(_paths(inside)), label="path")
+    value = data.draw(_odd_values, label="value")
+    rewrite(copy, _set(*path, value=value))
+    start = time.monotonic()
+    try:
+        record = PolicyStore("x").load_from_uri(copy)
+        repr(record)
+        params = record.params
+    except ValueError as error:
+        assert str(copy) in str(error)  # noqa: PT017
+    else:
+        assert same(params, small_params())
+    assert time.monotonic() - start < 30
 
 
 def _chain(num_parts: int) -> Callable[[dict[str, Any]], None]:

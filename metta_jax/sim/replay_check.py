@@ -63,9 +63,9 @@ def _check_object(where: str, thing: Any, data: dict[str, Any]) -> None:
     for key, value in thing.items():
         check = _checker(key, width, height, data)
         if isinstance(value, list) and not (key == "action" and not _holds_lists(value)):
-            _check_series(f"{where}.{_short(key)}", value, data["max_steps"], check)
+            _check_series(f"{where}.{_named(key)}", value, data["max_steps"], check)
         else:
-            check(f"{where}.{_short(key)}", value)
+            check(f"{where}.{_named(key)}", value)
 
 
 def _check_series(where: str, series: list[Any], num_steps: int, check: Callable[[str, Any], None]) -> None:
@@ -154,6 +154,11 @@ def _holds_lists(value: list[Any]) -> bool:
 def _kind(value: Any) -> str:
     names = {dict: "an object", list: "a list", str: "a text", bool: "a truth value", type(None): "null"}
     return names.get(type(value), "a number")
+
+
+def _named(key: str) -> str:
+    """A key as it is where that is harmless."""
+    return key if len(key) < 40 and key.replace(":", "_").isidentifier() else _short(key)
 
 
 def _short(value: Any) -> str:

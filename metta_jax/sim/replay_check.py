@@ -122,8 +122,6 @@ def _check_scalar(where: str, value: Any) -> None:
         raise ValueError(f"{where}: {_kind(value)} is not a number, a text or a truth value")
     if isinstance(value, int) and not isinstance(value, bool):
         _check_range(where, value, -MAX_NUMBER, MAX_NUMBER)
-    if isinstance(value, float) and not abs(value) <= 1e300:
-        raise ValueError(f"{where}: {value} is too large")
 
 
 def _check_ids(objects: list[dict[str, Any]], num_agents: int) -> None:

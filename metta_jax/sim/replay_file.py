@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import tempfile
 import zlib
@@ -65,13 +66,15 @@ def parse_json(data: bytes, max_json_bytes: int = MAX_JSON_BYTES) -> Any:
     elif len(data) > max_json_bytes:
         raise ValueError(f"more than {max_json_bytes} bytes of JSON are too many for a replay")
     try:
-        return json.loads(data.decode("utf-8"), parse_constant=_refuse, object_pairs_hook=_unique)
+        return json.loads(data.decode("utf-8"), parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_unique)
     except UnicodeDecodeError as error:
         raise ValueError(f"not a replay: no UTF-8 text ({error.reason} at byte {error.start})") from None
     except RecursionError:
         raise ValueError("not a replay: its JSON is nested too deeply") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"not a replay: no JSON ({error.msg} at character {error.pos})") from None
+    except ValueError as error:  # also of whole numbers with thousands of digits
+        raise ValueError(f"not a replay: {error}") from None
 
 
 def _decompress(data: bytes, max_bytes: int) -> bytes:
@@ -90,7 +93,14 @@ def _decompress(data: bytes, max_bytes: int) -> bytes:
 
 
 def _refuse(name: str) -> None:
-    raise ValueError(f"not a replay: {name} is no JSON number")
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {digits[:40]} is too large")
+    return number
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -98,7 +108,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(items) != len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"not a replay: the key {twice[:80]!r} is given twice")
+        raise ValueError(f"the key {twice[:80]!r} is given twice")
     return items
 
 

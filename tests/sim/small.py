@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 from metta_jax.agent import Agent
-from metta_jax.config import SingleEnvSimulationConfig
+from metta_jax.config import SimulationSuiteConfig, SingleEnvSimulationConfig
 from metta_jax.mapgen import FixedMap
 from metta_jax.sim import Simulation
 from metta_jax.sim.episodes import PlayedEpisode, play_episodes
@@ -76,6 +76,10 @@ class Store:
         return self.records[uri]
 
 
+def suite_config(**simulations: Any) -> SimulationSuiteConfig:
+    return SimulationSuiteConfig.model_validate({"name": "tiny_suite", "simulations": simulations})
+
+
 def simulation(name: str = "navigation/tiny", policy_pr: Any = None, **options: Any) -> Simulation:
     """A recorded simulation: with other options than these another program would be compiled."""
     settings = options.pop("config", None) or config()
@@ -86,7 +90,5 @@ def simulation(name: str = "navigation/tiny", policy_pr: Any = None, **options: 
 def played() -> tuple[Simulation, tuple[PlayedEpisode, ...]]:
     """The episodes of the shared simulation, with states and frames."""
     shared = simulation()
-    batches = play_episodes(
-        shared.world, shared.players, shared._key, NUM_EPISODES, max_time_s=1e9, record=True
-    )
+    batches = play_episodes(shared.world, shared.players, shared._key, NUM_EPISODES, max_time_s=1e9, record=True)
     return shared, tuple(episode for batch in batches for episode in batch)

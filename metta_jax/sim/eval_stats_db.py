@@ -116,7 +116,7 @@ class EvalStatsDB(StatsDB):
     ) -> int:
         """How many samples there are; arguments that are None do not narrow them."""
         given = {"sim_suite": sim_suite, "sim_name": sim_name, "sim_env": sim_env}
-        wanted = {name: value for name, value in given.items() if value is not None}
+        wanted: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         if policy_record is not None:
             wanted["policy_key"], wanted["policy_version"] = key_and_version(policy_record)
         condition, values = _condition(wanted)

@@ -14,7 +14,7 @@ from metta_jax.mettagrid.types import Layout
 
 
 class Frame(flax.struct.PyTreeNode):
-    """The changing parts of a state and what led to it, `[N, ...]`; stacked `[T, N, ...]`, of one episode `[T, ...]`."""
+    """The changing parts of a state and what led to it: `[N, ...]`, stacked `[T, N, ...]`, of one `[T, ...]`."""
 
     cell: jax.Array  # [A] int32 padded cells
     orientation: jax.Array  # [A] uint8
@@ -30,9 +30,7 @@ class Frame(flax.struct.PyTreeNode):
     reward: jax.Array  # [A] float32, as returned
 
 
-def take_frame(
-    layout: Layout, env: EnvState, action: jax.Array, action_success: jax.Array, reward: jax.Array
-) -> Frame:
+def take_frame(layout: Layout, env: EnvState, action: jax.Array, action_success: jax.Array, reward: jax.Array) -> Frame:
     """The frame of states `[N, ...]`."""
     return Frame(
         cell=env.cell,

@@ -47,14 +47,13 @@ def evaluate_policy(
       greedy: the most probable action is taken; otherwise actions are drawn.
     """
     config = SingleEnvSimulationConfig.model_validate({"env": env_config, "num_episodes": num_episodes})
-    map_key, key = jax.random.split(jax.random.key(0) if key is None else key)
+    map_key, play_key = jax.random.split(jax.random.key(0) if key is None else key)
     seed = int(jax.random.bits(map_key, (), "uint32"))
     world = make_world(config, seed=seed, num_episodes=num_episodes, stats="none")
     players = [(read_player(policy).bind(world.grid), world.grid.num_agents)]
     rewards, lengths = [], []
-    found = find_device(device)
     for batch in play_episodes(
-        world, players, key, num_episodes, max_time_s=math.inf, greedy=greedy, device=found
+        world, players, play_key, num_episodes, max_time_s=math.inf, greedy=greedy, device=found
     ):
         for episode in batch:
             rewards.append(float(np.sum(episode.state.episode_return, dtype=np.float64)))

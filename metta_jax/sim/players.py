@@ -44,7 +44,7 @@ def read_player(policy: Any) -> Player:
     if isinstance(policy, tuple) and len(policy) == 2 and isinstance(policy[0], Agent):
         agent, params = policy
         return Player(agent, params, f"memory://{_digest(params)}", 0)
-    if not all(hasattr(policy, name) for name in ("uri", "metadata", "agent", "params")):
+    if isinstance(policy, tuple) or not all(hasattr(policy, name) for name in ("uri", "metadata", "agent", "params")):
         raise TypeError(f"policy_pr: {type(policy).__name__} is neither a PolicyRecord nor a pair (agent, params)")
     key, version = key_and_version(policy)
     return Player(policy.agent, policy.params, key, version)
@@ -57,7 +57,7 @@ def key_and_version(record: Any) -> tuple[str, int]:
     """
     if isinstance(record, Player):
         return record.key, record.version
-    if isinstance(record, tuple) and len(record) == 2:
+    if isinstance(record, tuple):
         return f"memory://{_digest(record[1])}", 0
     if not record.uri:
         raise ValueError("PolicyRecord must have a URI to be used in EvalStatsDB queries.")
@@ -92,7 +92,9 @@ def load_npc(config: SingleEnvSimulationConfig, policy_store: Any, env: Any) -> 
     try:
         return player.bind(env)
     except ValueError as error:
-        raise SimulationCompatibilityError(f"npc_policy_uri: {uri!r} cannot play in this environment: {error}") from error
+        raise SimulationCompatibilityError(
+            f"npc_policy_uri: {uri!r} cannot play in this environment: {error}"
+        ) from error
 
 
 def _digest(params: Any) -> str:

@@ -20,6 +20,8 @@ from metta_jax.sim.world import SimWorld, map_size
 
 VERSION = 1
 
+NumpyFrames = Any  # Frame, of NumPy arrays
+
 
 def encode_replay(world: SimWorld, map_index: int, frames: Frame, initial: Frame | None = None) -> dict[str, Any]:
     """A replay as what JSON can hold.
@@ -29,6 +31,7 @@ def encode_replay(world: SimWorld, map_index: int, frames: Frame, initial: Frame
       frames: `[T, ...]`, NumPy. Step k is the state after action k + 1.
       initial: the frame before the first action; if given it becomes step 0, in which every agent's action is (0, 0).
     """
+    frames = jax.tree.map(np.asarray, frames)
     if initial is not None:
         frames = jax.tree.map(lambda x, xs: np.concatenate([x[None], xs]), initial, frames)
     layout, grid = world.layout, world.grid
@@ -60,7 +63,7 @@ def encode_replay(world: SimWorld, map_index: int, frames: Frame, initial: Frame
     }
 
 
-def _agents(world: SimWorld, map_index: int, frames: Frame) -> list[dict[str, Any]]:
+def _agents(world: SimWorld, map_index: int, frames: NumpyFrames) -> list[dict[str, Any]]:
     layout, rules = world.layout, world.params.rules
     group = np.asarray(world.params.maps.agent_group)[map_index]
     group_id = np.asarray(rules.group_id)[group].tolist()
@@ -91,7 +94,7 @@ def _agents(world: SimWorld, map_index: int, frames: Frame) -> list[dict[str, An
     return objects
 
 
-def _converters(world: SimWorld, map_index: int, frames: Frame) -> list[dict[str, Any]]:
+def _converters(world: SimWorld, map_index: int, frames: NumpyFrames) -> list[dict[str, Any]]:
     layout, rules, maps = world.layout, jax.device_get(world.params.rules), world.params.maps
     if not layout.num_converters:
         return []
@@ -111,7 +114,7 @@ def _converters(world: SimWorld, map_index: int, frames: Frame) -> list[dict[str
     return objects
 
 
-def _blocks(world: SimWorld, map_index: int, frames: Frame) -> list[dict[str, Any]]:
+def _blocks(world: SimWorld, map_index: int, frames: NumpyFrames) -> list[dict[str, Any]]:
     layout = world.layout
     if not layout.num_blocks:
         return []
@@ -136,9 +139,7 @@ def _shown_recipe(world: SimWorld, kind: int) -> dict[str, int]:
     if not rules.shows_recipe[kind]:
         return {}
     items, amounts = np.asarray(rules.recipe.input_item)[kind], np.asarray(rules.recipe.input_amount)[kind]
-    return {
-        f"inv:{world.layout.item_names[item]}": int(n) for item, n in zip(items, amounts, strict=True) if n > 0
-    }
+    return {f"inv:{world.layout.item_names[item]}": int(n) for item, n in zip(items, amounts, strict=True) if n > 0}
 
 
 def _items(layout: Layout, amount: np.ndarray, present: np.ndarray) -> list[dict[str, Any]]:

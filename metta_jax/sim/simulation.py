@@ -184,8 +184,8 @@ class Simulation:
         db.finish_simulation(self.id)
         if num_played < num_episodes:
             warnings.warn(
-                f"simulation {self.name!r}: {num_episodes - num_played} of {num_episodes} episodes are missing, they did "
-                f"not end within max_time_s = {self.config.max_time_s:g}",
+                f"simulation {self.name!r}: {num_episodes - num_played} of {num_episodes} episodes are missing, they "
+                f"did not end within max_time_s = {self.config.max_time_s:g}",
                 stacklevel=3,
             )
         return urls

@@ -16,7 +16,7 @@ from metta_jax.config.frozen_dict import thaw
 from metta_jax.mapgen import MapBuilder, build_maps
 from metta_jax.mettagrid import EnvParams, MettaGrid
 from metta_jax.mettagrid.build import build_layout, build_params
-from metta_jax.mettagrid.map_pool import MapCounts, count_maps, read_maps
+from metta_jax.mettagrid.map_pool import MapCounts, read_maps
 from metta_jax.mettagrid.types import Layout, StatsLevel
 
 MAX_MAPS = 64  # of one simulation: episode i plays map i modulo this

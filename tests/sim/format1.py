@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import zlib
@@ -26,7 +27,9 @@ def violations(replay: dict[str, Any]) -> list[str]:
         "version": int, "action_names": list, "inventory_items": list, "object_types": list, "map_size": list,
         "num_agents": int, "max_steps": int, "grid_objects": list, "config": dict,
     }  # fmt: skip
-    wrong = [f"{key} is missing or no {kind.__name__}" for key, kind in needed.items() if type(replay.get(key)) is not kind]
+    wrong = [
+        f"{key} is missing or no {kind.__name__}" for key, kind in needed.items() if type(replay.get(key)) is not kind
+    ]
     if wrong:
         return wrong
     if replay["version"] != 1:
@@ -78,7 +81,7 @@ def _value_violations(replay: dict[str, Any], key: str, value: Any) -> list[str]
     if steps[0] != 0 or steps != sorted(set(steps)) or steps[-1] >= replay["max_steps"]:
         wrong.append(f"steps {steps[:5]} ... do not begin at 0, rise, and stay below max_steps")
     values = [entry[1] for entry in series]
-    if any(old == new for old, new in zip(values, values[1:], strict=False)):
+    if any(old == new for old, new in itertools.pairwise(values)):
         wrong.append("an entry repeats the value before it")
     for item in values:
         kind = {"action": list, "inventory": dict, "group_name": str, "type_name": str, "action_success": bool}.get(key)
@@ -105,4 +108,8 @@ def _border_violations(replay: dict[str, Any]) -> list[str]:
 
 
 def _is_series(value: Any) -> bool:
-    return isinstance(value, list) and len(value) > 0 and all(isinstance(entry, list) and len(entry) == 2 for entry in value)
+    return (
+        isinstance(value, list)
+        and len(value) > 0
+        and all(isinstance(entry, list) and len(entry) == 2 for entry in value)
+    )

@@ -36,7 +36,10 @@ OVERRIDES: dict[str, Any] = {
         "obs_height": 5,
         "num_observation_tokens": 24,
         "actions": {"change_glyph": {"enabled": True, "number_of_glyphs": 3}},
-        "objects": {"mine_red": {"initial_resource_count": 2, "max_output": 2, "conversion_ticks": 2, "cooldown": 3}, "altar": {"input_resources": {"ore_red": 1}}},
+        "objects": {
+            "mine_red": {"initial_resource_count": 2, "max_output": 2, "conversion_ticks": 2, "cooldown": 3},
+            "altar": {"input_resources": {"ore_red": 1}},
+        },
     },
     "map_builder": FixedMap(MAP),
 }

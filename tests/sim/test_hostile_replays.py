@@ -28,8 +28,7 @@ def use(data: bytes) -> None:
     """Reads bytes as a file would be read; only a ValueError may come out, else every step must be there."""
     try:
         replay = Replay(parse_json(data, 10**6))
-    except ValueError as error:
-        assert 0 < len(str(error)) < 500
+    except ValueError:
         return
     for step in range(min(replay.num_steps, 10)):
         assert len(replay.objects_at(step)) == len(replay.data["grid_objects"])

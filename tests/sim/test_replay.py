@@ -84,7 +84,8 @@ def test_steps_one_by_one_are_the_same_as_in_chunks() -> None:
     for step in range(10):
         state, frames = play(program, world.params, minds, state, jnp.int32(1))
         for i, episode in enumerate(episodes):
-            jax.tree.map(lambda x, y, i=i: np.testing.assert_array_equal(x[0, i], y[step]), frames, episode.frames)
+            for x, y in zip(jax.tree.leaves(frames), jax.tree.leaves(episode.frames), strict=True):
+                np.testing.assert_array_equal(x[0, i], y[step])
 
 
 def test_initial_state_in_front_is_an_option() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -19,24 +18,36 @@ from metta_jax.config import EnvConfig, SimulationConfig, SingleEnvSimulationCon
 from metta_jax.mapgen import FixedMap
 from metta_jax.mettagrid.inspect import episode_stats
 from metta_jax.mettagrid.map_hash import map_hash
+from metta_jax.mettagrid.map_pool import MapCounts
 from metta_jax.sim import (
     EvalStatsDB,
-    Simulation,
     SimulationCompatibilityError,
     SimulationSuite,
     evaluate_policy,
     extract_scores,
     read_replay,
+    simulate,
     write_training_replay,
 )
 from metta_jax.sim import episodes as episodes_module
+from metta_jax.sim.episodes import play_episodes
 from metta_jax.sim.program import play
+from metta_jax.sim.replay_encoding import encode_replay
 from metta_jax.sim.world import make_world, resolve_env
+from metta_jax.worlds.environment import Environment
 from tests.agent.facts import small_config
 from tests.mettagrid.small_world import MAP, game_config
 from tests.sim import format1, small
 
-SMALLER = ([*small.MAP[0]], [*small.MAP[1]], ["wall", "agent.agent", "agent.agent", *["wall"] * 4][:6], [*small.MAP[4]])
+TWO_MORE = ("wall", "agent.agent", "agent.agent", "wall", "wall", "wall")
+SMALLER = (small.MAP[0], small.MAP[1], TWO_MORE, small.MAP[4])
+
+EPISODES_OF_SIMULATIONS = """
+    SELECT name, suite, COUNT(*) FROM simulations s JOIN episodes e ON e.simulation_id = s.id GROUP BY ALL ORDER BY 1
+"""
+MEAN_REWARDS = """
+    SELECT sim_name, AVG(value) FROM policy_simulation_agent_metrics WHERE metric = 'reward' GROUP BY ALL
+"""
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +146,11 @@ def test_rounds_and_time_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         assert out.stats_db.rows("SELECT COUNT(*), COUNT(DISTINCT created_at) FROM episodes") == [(8, 3)]
         assert len(out.replay_urls["navigation/tiny"]) == 8
         assert len({Path(url).read_bytes() for url in out.replay_urls["navigation/tiny"]}) == 8
+        # An episode is a function of the key and its number, not of how many there are.
+        run, episodes = small.played()
+        for episode, url in zip(episodes, out.stats_db.get_replay_urls(), strict=False):
+            expected = encode_replay(run.world, int(episode.state.map_index), episode.frames)
+            assert format1.load(url)["grid_objects"] == expected["grid_objects"]
     # The clock stands still until the first episode is written, then jumps.
     first = tmp_path / "late"
 
@@ -143,7 +159,9 @@ def test_rounds_and_time_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     late = small.simulation(config=small.config(num_episodes=8, max_time_s=50), replay_dir=first, clock=clock)
     message = r"simulation 'navigation/tiny': 5 of 8 episodes are missing, they did not end within max_time_s = 50"
-    with pytest.warns(UserWarning, match=message), late.simulate() as out:
+    with pytest.warns(UserWarning, match=message):
+        out = late.simulate()
+    with out:
         assert out.stats_db.rows("SELECT COUNT(*) FROM episodes") == [(3,)]
         assert out.stats_db.rows("SELECT finished_at IS NOT NULL FROM simulations") == [(True,)]
 
@@ -151,7 +169,9 @@ def test_rounds_and_time_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_time_limit_before_the_first_episode_ends(tmp_path: Path) -> None:
     ticks = itertools.count()
     run = small.simulation(config=small.config(max_time_s=3), replay_dir=tmp_path, clock=lambda: float(next(ticks)))
-    with pytest.warns(UserWarning, match="3 of 3 episodes are missing"), run.simulate() as out:
+    with pytest.warns(UserWarning, match="3 of 3 episodes are missing"):
+        out = run.simulate()
+    with out:
         assert out.stats_db.rows("SELECT COUNT(*) FROM episodes") == [(0,)]
         assert out.scores.simulation_scores == {}
         assert out.scores.avg_simulation_score == 0.0
@@ -170,8 +190,8 @@ def test_npc_plays_the_last_agents(tmp_path: Path) -> None:
     run = small.simulation(config=settings, policy_store=store, replay_dir=tmp_path)
     assert [count for _, count in run.players] == [1, 2]
     with run.simulate() as out:
-        db = out.stats_db
-        assert db.rows("SELECT agent_id, policy_key, policy_version, COUNT(*) FROM agent_policies GROUP BY ALL ORDER BY 1") == [
+        db, columns = out.stats_db, "agent_id, policy_key, policy_version"
+        assert db.rows(f"SELECT {columns}, COUNT(*) FROM agent_policies GROUP BY ALL ORDER BY 1") == [
             (0, "file://policies/model_0007", 7, 3), (1, "file://npc", 2, 3), (2, "file://npc", 2, 3),
         ]  # fmt: skip
         mine = db.rows("SELECT AVG(value) FROM agent_metrics WHERE metric = 'reward' AND agent_id = 0")[0][0]
@@ -204,8 +224,10 @@ def test_who_can_play(tmp_path: Path) -> None:
 @functools.cache
 def _wide_policy() -> Any:
     """A policy for windows of 7 x 7."""
-    overrides = {"game": {"obs_width": 7, "obs_height": 7}, "map_builder": FixedMap(small.MAP)}
-    settings = SingleEnvSimulationConfig(env="default", env_overrides={**overrides, "game": {**small.OVERRIDES["game"], **overrides["game"]}})
+    overrides = {**small.OVERRIDES, "game": {**small.OVERRIDES["game"], "obs_width": 7, "obs_height": 7}}
+    settings = SingleEnvSimulationConfig(
+        env="default", env_overrides={**overrides, "game": {**small.OVERRIDES["game"], **overrides["game"]}}
+    )
     world = make_world(settings, seed=0, num_episodes=1, stats="none")
     agent = Agent(world.grid, small.agent_config())
     record = small.record()
@@ -224,7 +246,7 @@ def test_pairs_are_named_after_what_they_contain() -> None:
 
 def test_unknown_features_are_dropped() -> None:
     renamed = ("ore_red", "battery_red", "heart", "laser", "unheard_of")
-    overrides = {"game": {**small.OVERRIDES["game"], "inventory_item_names": renamed}, "map_builder": FixedMap(small.MAP)}
+    overrides = {**small.OVERRIDES, "game": {**small.OVERRIDES["game"], "inventory_item_names": renamed}}
     run = small.simulation(config=small.config(env_overrides=overrides))
     ids = run.world.grid.get_observation_features()
     remap = np.asarray(run.policy.agent.tables.feature_remap)
@@ -244,10 +266,14 @@ def test_suite_merges_and_compiles_once(tmp_path: Path, results: Any) -> None:
     )
     with suite.simulate() as out:
         assert play._cache_size() == programs
-        assert out.stats_db.rows("SELECT name, suite, COUNT(*) FROM simulations JOIN episodes e ON e.simulation_id = simulations.id GROUP BY ALL ORDER BY 1") == [
+        assert out.stats_db.rows(EPISODES_OF_SIMULATIONS) == [
             ("memory/tinier", "tiny_suite", 3), ("navigation/tiny", "tiny_suite", 3),
         ]  # fmt: skip
-        means = dict(out.stats_db.rows("SELECT sim_name, AVG(value) FROM policy_simulation_agent_metrics WHERE metric = 'reward' GROUP BY ALL"))
+        means = dict(
+            out.stats_db.rows(
+                "SELECT sim_name, AVG(value) FROM policy_simulation_agent_metrics WHERE metric = 'reward' GROUP BY ALL"
+            )
+        )
         assert out.scores.simulation_scores == {
             ("navigation", "tiny"): pytest.approx(means["navigation/tiny"]),
             ("memory", "tinier"): pytest.approx(means["memory/tinier"]),
@@ -293,7 +319,7 @@ def test_worlds_with_overrides() -> None:
     builder: Any = world.map_builder
     assert (builder.width, builder.height, builder.agents) == (8, 9, 2)
     assert builder.objects["altar"] == 1
-    with pytest.raises(ValueError, match="env_overrides.map_builder: RandomRoom has no 'widht'; known are width, height"):
+    with pytest.raises(ValueError, match=r"env_overrides.map_builder: RandomRoom has no 'widht'; known are width"):
         resolve_env(SingleEnvSimulationConfig(env="default", env_overrides={"map_builder": {"widht": 8}}))
     with pytest.raises(ValueError, match=r"game.max_step: .*did you mean"):
         resolve_env(SingleEnvSimulationConfig(env="default", env_overrides={"game": {"max_step": 8}}))
@@ -328,8 +354,42 @@ def test_replays_while_training(tmp_path: Path) -> None:
         write_training_replay(policy, env, settings, epoch=10)
 
 
-def test_nothing_warns_without_reason(results: Any, tmp_path: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        small.simulation(replay_dir=tmp_path).simulate().close()
-    assert Simulation is not None
+def test_several_worlds_in_one_line(results: Any, tmp_path: Path) -> None:
+    world = resolve_env(small.config())
+    with simulate(small.policy(), world, num_episodes=3, replay_dir=tmp_path) as out:
+        assert list(out.scores.simulation_scores) == [("custom", "custom")]
+        assert out.stats_db.rows("SELECT COUNT(*) FROM episodes") == [(3,)]
+        assert out.stats_db.rows("SELECT env LIKE 'custom/________' FROM simulations") == [(True,)]
+
+
+@pytest.mark.slow
+def test_a_replay_while_training(tmp_path: Path) -> None:
+    env = Environment(env_config=resolve_env(small.config()))
+    url = write_training_replay(small.policy(), env, SimulationConfig(replay_interval=10), 20, replay_dir=tmp_path)
+    assert read_replay(str(url)).num_steps == small.NUM_STEPS
+
+
+@pytest.mark.slow
+def test_room_for_others_changes_nothing() -> None:
+    """A world in arrays with room for a larger one plays the same episodes."""
+    run, episodes = small.played()
+    world = run.world.with_room(MapCounts(9, 12, 20, 15))
+    assert world.layout != run.world.layout
+    [batch] = play_episodes(world, run.players, run._key, small.NUM_EPISODES, max_time_s=1e9, record=True)
+    for one, other in zip(batch, episodes, strict=True):
+        grown, plain = (
+            encode_replay(where, int(e.state.map_index), e.frames) for where, e in ((world, one), (run.world, other))
+        )
+        assert grown == plain
+
+
+@pytest.mark.slow
+def test_greedy_takes_the_most_probable_actions() -> None:
+    """Two greedy runs differ only in the order of agents; the first actions are the same for all keys."""
+    run = small.simulation(greedy=True)
+    first = []
+    for seed in (0, 1):
+        key = jax.random.key(seed)
+        [batch] = play_episodes(run.world, run.players, key, 3, max_time_s=1e9, greedy=True, record=True)
+        first.append([e.frames.action[0].tolist() for e in batch])
+    assert first[0] == first[1]

@@ -46,7 +46,7 @@ def add(db: EvalStatsDB, sim: str, number: int, rewards: list[dict[str, float]],
     """An episode whose agents are MINE, but the last one OTHER's if `with_other`."""
     name = changes.get("name", sim)
     db.record_simulation(sim, name, changes.get("suite", "suite"), f"/env/{name}", MINE.uri, 3)
-    policies = {agent: (MINE.uri, 3) for agent in range(len(rewards))}
+    policies = dict.fromkeys(range(len(rewards)), (MINE.uri, 3))
     if changes.get("with_other"):
         policies[len(rewards) - 1] = (OTHER.uri, 1)
     db.record_sim_episode(
@@ -105,7 +105,10 @@ def test_one_episode(db: EvalStatsDB) -> None:
         (0, 0),
         (1, 0),
     ]
-    now, (begun, ended) = datetime.now(UTC).replace(tzinfo=None), db.rows("SELECT created_at, completed_at FROM episodes")[0]
+    now, (begun, ended) = (
+        datetime.now(UTC).replace(tzinfo=None),
+        db.rows("SELECT created_at, completed_at FROM episodes")[0],
+    )
     assert abs((now - begun).total_seconds()) < 60
     assert begun <= ended
 

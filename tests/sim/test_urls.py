@@ -12,9 +12,19 @@ from metta_jax.sim import http_url, player_url
 
 
 def test_player_url() -> None:
-    assert player_url("https://a.b/c.json.z") == "https://metta-ai.github.io/metta/?replayUrl=https%3A%2F%2Fa.b%2Fc.json.z"
-    url = player_url("https://a.b/ü &?#=+.z", play=True, step=3, player="http://127.0.0.1:80/p?x=1", selected_object_id=4,
-                     map_pan=(1.5, -2), map_zoom=2, demo=False)  # fmt: skip
+    assert (
+        player_url("https://a.b/c.json.z") == "https://metta-ai.github.io/metta/?replayUrl=https%3A%2F%2Fa.b%2Fc.json.z"
+    )
+    url = player_url(
+        "https://a.b/ü &?#=+.z",
+        play=True,
+        step=3,
+        player="http://127.0.0.1:80/p?x=1",
+        selected_object_id=4,
+        map_pan=(1.5, -2),
+        map_zoom=2,
+        demo=False,
+    )
     assert " " not in url
     query = parse_qs(urlsplit(url).query, strict_parsing=True)
     assert query == {

@@ -52,9 +52,8 @@ def evaluate_policy(
     world = make_world(config, seed=seed, num_episodes=num_episodes, stats="none")
     players = [(read_player(policy).bind(world.grid), world.grid.num_agents)]
     rewards, lengths = [], []
-    for batch in play_episodes(
-        world, players, play_key, num_episodes, max_time_s=math.inf, greedy=greedy, device=found
-    ):
+    options: dict[str, Any] = {"max_time_s": math.inf, "greedy": greedy, "device": find_device(device)}
+    for batch in play_episodes(world, players, play_key, num_episodes, **options):
         for episode in batch:
             rewards.append(float(np.sum(episode.state.episode_return, dtype=np.float64)))
             lengths.append(int(episode.state.step))

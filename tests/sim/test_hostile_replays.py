@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import tracemalloc
 import zlib
 from pathlib import Path
 from typing import Any
@@ -150,8 +151,13 @@ def test_sizes_are_limited(tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.json.z"
     bomb.write_bytes(zlib.compress(b" " * 10**7))
     assert bomb.stat().st_size < 20_000
-    with pytest.raises(ValueError, match=r"bomb.json.z: more than 1000000 bytes of JSON are too many for a replay"):
-        read_replay(bomb, max_json_bytes=10**6)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=r"bomb.json.z: more than 1000000 bytes of JSON are too many for a replay"):
+            read_replay(bomb, max_json_bytes=10**6)
+        assert tracemalloc.get_traced_memory()[1] < 5 * 10**6
+    finally:
+        tracemalloc.stop()
     with pytest.raises(ValueError, match=r"bomb.json.z: more than 100 bytes are too many for a replay"):
         read_replay(bomb, max_file_bytes=100)
     with pytest.raises(ValueError, match="more than 3 bytes of JSON"):

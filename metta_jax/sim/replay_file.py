@@ -49,10 +49,13 @@ def read_replay(
       ValueError: it is too large, damaged, or not a replay; says what is wrong and where.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path}: is not a file")
     with path.open("rb") as file:
-        data = file.read(max_file_bytes + 1)
-    if len(data) > max_file_bytes:
-        raise ValueError(f"{path}: more than {max_file_bytes} bytes are too many for a replay")
+        size = os.fstat(file.fileno()).st_size
+        if size > max_file_bytes:
+            raise ValueError(f"{path}: more than {max_file_bytes} bytes are too many for a replay")
+        data = file.read(size)
     try:
         return Replay(parse_json(data, max_json_bytes))
     except ValueError as error:

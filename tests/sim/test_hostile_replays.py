@@ -172,3 +172,5 @@ def test_plain_json_is_read_too(tmp_path: Path) -> None:
     assert read_replay(path).num_steps == 4
     with pytest.raises(FileNotFoundError):
         read_replay(tmp_path / "nothing.json.z")
+    with pytest.raises(ValueError, match="is not a file"):
+        read_replay(tmp_path)

@@ -16,7 +16,7 @@ from metta_jax.mapgen import SYMBOLS
 from metta_jax.mettagrid.inspect import grid_objects
 from metta_jax.sim.episodes import PlayedEpisode, play_episodes
 from metta_jax.sim.players import read_player
-from metta_jax.sim.simulation import Simulation, SimulationResults
+from metta_jax.sim.simulation import Simulation, SimulationResults, typed_key
 from metta_jax.sim.suite import SimulationSuite
 from metta_jax.sim.world import SimWorld, make_world, map_size
 
@@ -25,7 +25,7 @@ World = str | EnvConfig | Mapping[str, Any]
 
 def evaluate_policy(
     policy: Any,
-    env_config: World,
+    env_config: Any,
     num_episodes: int = 10,
     device: Any = None,
     render: bool = False,
@@ -40,14 +40,14 @@ def evaluate_policy(
 
     Args:
       policy: a policy record, or a pair (agent, params).
-      env_config: name of a world, or a configuration.
+      env_config: name of a world, a configuration, or an Environment.
       device: a name such as "cpu" or "cuda:0"; None: JAX's default.
       render: prints the map as it is at the end of the first episode.
       key: typed key from which everything follows; None: `jax.random.key(0)`.
       greedy: the most probable action is taken; otherwise actions are drawn.
     """
-    config = SingleEnvSimulationConfig.model_validate({"env": env_config, "num_episodes": num_episodes})
-    map_key, play_key = jax.random.split(jax.random.key(0) if key is None else key)
+    config = _single(env_config).replace(num_episodes=num_episodes)
+    map_key, play_key = jax.random.split(typed_key(key))
     seed = int(jax.random.bits(map_key, (), "uint32"))
     world = make_world(config, seed=seed, num_episodes=num_episodes, stats="none")
     players = [(read_player(policy).bind(world.grid), world.grid.num_agents)]
@@ -112,11 +112,17 @@ def write_training_replay(
     directory = replay_dir if replay_dir is not None else config.replay_dir
     if not os.fspath(directory):
         raise ValueError("replay_dir: '' is no directory; set simulation.replay_dir or give replay_dir")
-    world = getattr(env, "env_config", env)
-    single = SingleEnvSimulationConfig.model_validate({"env": world, "num_episodes": 1, "max_time_s": 1e9})
+    single = _single(env).replace(num_episodes=1, max_time_s=1e9)
     name = f"replay_epoch_{epoch}"
     with Simulation(name, single, policy, replay_dir=directory, key=key, **options).simulate() as results:
         return results.stats_db.get_replay_urls()[0]
+
+
+def _single(env: Any) -> SingleEnvSimulationConfig:
+    """The configuration of a simulation in a world, however that is given."""
+    if isinstance(env, SingleEnvSimulationConfig):
+        return env
+    return SingleEnvSimulationConfig.model_validate({"env": getattr(env, "env_config", env)})
 
 
 def _name(world: Any) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from metta_jax.agent.device import find_device
@@ -110,14 +111,15 @@ class Simulation:
         if not isinstance(config, SingleEnvSimulationConfig):
             config = SingleEnvSimulationConfig.model_validate(config)
         self.name, self.config, self.suite = name, config, sim_suite_name
-        self.stats_dir, self.replay_dir = _directory(stats_dir), _directory(replay_dir)
+        self.stats_dir = local_directory("stats_dir", stats_dir)
+        self.replay_dir = local_directory("replay_dir", replay_dir)
         self.greedy, self.include_initial = greedy, include_initial
         self.replay_base_url = replay_base_url
         self.episode_tags = tuple(episode_tags or ())
         self._device = find_device(device)
         self._clock = clock
         candidate = policy_pr if isinstance(policy_pr, Player) else read_player(policy_pr)
-        key = jax.random.key(0) if key is None else key
+        key = typed_key(key)
         self.id = self._make_id(candidate, key)
         map_key, self._key = jax.random.split(key)
         seed = int(jax.random.bits(map_key, (), "uint32"))
@@ -245,5 +247,20 @@ class Simulation:
         return hashlib.blake2b(repr(parts).encode(), digest_size=6).hexdigest()
 
 
-def _directory(path: str | os.PathLike[str] | None) -> Path | None:
-    return None if path is None else Path(os.fspath(path).removeprefix("file://"))
+def local_directory(name: str, path: str | os.PathLike[str] | None) -> Path | None:
+    """The directory, or None; a ValueError that begins with `name` for an address elsewhere."""
+    if path is None:
+        return None
+    text = os.fspath(path).removeprefix("file://")
+    if "://" in text:
+        raise ValueError(f"{name}: {text!r} is not a local directory; other places are not supported")
+    return Path(text)
+
+
+def typed_key(key: jax.Array | None) -> jax.Array:
+    """The key, `jax.random.key(0)` for None; a ValueError unless it is a typed key."""
+    if key is None:
+        return jax.random.key(0)
+    if not jnp.issubdtype(getattr(key, "dtype", None), jax.dtypes.prng_key):
+        raise ValueError(f"key: {type(key).__name__} is not a typed key as jax.random.key(seed) makes one")
+    return key

@@ -36,7 +36,7 @@ class StatsDB:
     views: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, path: str | os.PathLike[str] | None = None):
-        self.path = IN_MEMORY if path is None else os.fspath(path)
+        self.path = IN_MEMORY if path is None else _local_path(path)
         if self.path != IN_MEMORY:
             Path(self.path).parent.mkdir(parents=True, exist_ok=True)
         try:

@@ -15,7 +15,7 @@ from metta_jax.mettagrid.types import Layout, StatsLevel
 from metta_jax.sim.eval_stats_db import EvalStatsDB
 from metta_jax.sim.players import SimulationCompatibilityError, read_player
 from metta_jax.sim.scores import score_policy
-from metta_jax.sim.simulation import Simulation, SimulationResults, _directory
+from metta_jax.sim.simulation import Simulation, SimulationResults, local_directory, typed_key
 from metta_jax.sim.world import SimWorld, common_room
 
 
@@ -58,9 +58,10 @@ class SimulationSuite:
             config = SimulationSuiteConfig.model_validate(config)
         self.config = config
         self.policy = read_player(policy_pr)
-        self.stats_dir, self.replay_dir = _directory(stats_dir), _directory(replay_dir)
+        self.stats_dir = local_directory("stats_dir", stats_dir)
+        self.replay_dir = local_directory("replay_dir", replay_dir)
         self._policy_store = policy_store
-        self._key = jax.random.key(0) if key is None else key
+        self._key = typed_key(key)
         self._options: dict[str, Any] = {
             "device": device,
             "vectorization": vectorization,

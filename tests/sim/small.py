@@ -38,7 +38,7 @@ OVERRIDES: dict[str, Any] = {
         "actions": {"change_glyph": {"enabled": True, "number_of_glyphs": 3}},
         "objects": {
             "mine_red": {"initial_resource_count": 2, "max_output": 2, "conversion_ticks": 2, "cooldown": 3},
-            "altar": {"input_resources": {"ore_red": 1}},
+            "altar": {"input_resources": {"ore_red": 1}, "show_recipe_inputs": True},
         },
     },
     "map_builder": FixedMap(MAP),

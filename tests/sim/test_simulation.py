@@ -217,6 +217,10 @@ def test_who_can_play(tmp_path: Path) -> None:
         small.simulation(policy_pr=small.record(uri=None))
     with pytest.raises(TypeError, match=r"policy_pr: str is neither a PolicyRecord nor a pair \(agent, params\)"):
         small.simulation(policy_pr="model_0001")
+    with pytest.raises(ValueError, match="key: int is not a typed key"):
+        small.simulation(key=3)
+    with pytest.raises(ValueError, match="replay_dir: 's3://bucket' is not a local directory"):
+        small.simulation(replay_dir="s3://bucket")
     with pytest.raises(ValueError, match="device: 'gpu:9' is not available"):
         small.simulation(device="gpu:9")
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import platform
+import webbrowser
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +16,9 @@ import numpy as np
 from metta_jax import __version__, worlds
 from metta_jax.mapgen import build_maps, to_text
 from metta_jax.viewer import open_viewer, read_replay, write_viewer
+from metta_jax.viewer.live_game import LiveGame
+from metta_jax.viewer.live_terminal import play_in_terminal
+from metta_jax.worlds.environment import Environment
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pydantic")
 
@@ -41,6 +46,14 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("name", nargs="?", help="a world; without it all are listed")
     show.add_argument("--seed", type=int, default=0, help="of the map (default: %(default)s)")
     show.set_defaults(run=_worlds)
+
+    play = commands.add_parser("play", help="play a world by hand, in the browser or the terminal")
+    play.add_argument("name", nargs="?", default="default", help="a world (default: %(default)s)")
+    play.add_argument("--seed", type=int, default=0, help="of the map and the orders (default: %(default)s)")
+    play.add_argument("--terminal", action="store_true", help="in this terminal")
+    play.add_argument("--port", type=int, default=0, help="of the page on this machine (default: a free one)")
+    play.add_argument("--no-open", action="store_true", help="only print the address of the page")
+    play.set_defaults(run=_play)
 
     replay = commands.add_parser("replay", help="look at recorded episodes")
     replay_commands = replay.add_subparsers(title="commands", required=True)
@@ -74,6 +87,29 @@ def _worlds(options: argparse.Namespace) -> None:
         game = world.game
         items, actions = len(game.inventory_item_names), len(game.enabled_actions())
         print(f"{name:28}{game.num_agents:7}{size:>9}{items:7}{actions:9}{game.max_steps:7}")
+
+
+def _play(options: argparse.Namespace) -> None:
+    env = Environment(options.name, seed=options.seed, num_maps=16)
+    game = LiveGame(env.mettagrid, jax.random.key(options.seed))
+    if options.terminal:
+        play_in_terminal(game)
+        return
+
+    def ready(address: str) -> None:
+        print(f"{address} (end with control-C)", flush=True)
+        if not options.no_open:
+            webbrowser.open(address)
+
+    # Loads a web server, which no other command needs.
+    from metta_jax.viewer.live_server import serve_game
+
+    try:
+        asyncio.run(serve_game(game, port=options.port, ready_fn=ready))
+    except KeyboardInterrupt:
+        pass
+    except OSError as error:
+        raise ValueError(f"--port: {options.port}: {error.strerror}") from None
 
 
 def _view_replay(options: argparse.Namespace) -> None:

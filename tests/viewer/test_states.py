@@ -34,7 +34,7 @@ def env() -> MettaGrid:
 @pytest.fixture(scope="module")
 def states(env: MettaGrid) -> list[EnvState]:
     step = jax.jit(env.step)
-    state, _ = env.reset(env.params, jax.random.key(0), 0)
+    state, _ = jax.jit(env.reset)(env.params, jax.random.key(0), jnp.int32(0))
     found = [state]
     for actions in ACTIONS:
         state, _ = step(env.params, state, jnp.array(actions, jnp.int32), jnp.arange(2, dtype=jnp.int32))

@@ -194,11 +194,7 @@ class Player {
     const { find } = this;
     for (const speed of SPEEDS) find("speed").append(new Option(`${speed} / s`, String(speed)));
     this.setSpeed(this.speed);
-    for (const [keys, text] of KEYS) {
-      const term = make("dt");
-      term.append(...keys.map((key) => make("kbd", "", key)));
-      find("keys").append(term, make("dd", "", text));
-    }
+    this.listKeys(KEYS);
     find("play").addEventListener("click", () => this.play(!this.playing));
     find("back").addEventListener("click", () => this.walk(-1));
     find("forward").addEventListener("click", () => this.walk(1));
@@ -221,6 +217,22 @@ class Player {
     new ResizeObserver(() => this.resize()).observe(find("stage"));
     connectPointer(this);
     connectDrop(this);
+  }
+
+  listKeys(keys) {
+    for (const [names, text] of keys) {
+      const term = make("dt");
+      term.append(...names.map((name) => make("kbd", "", name)));
+      this.find("keys").append(term, make("dd", "", text));
+    }
+  }
+
+  // Live play added a step.
+  grow(step) {
+    this.find("scrub").max = String(step);
+    this.scene.sort();
+    this.time = step;
+    this.refresh();
   }
 
   async openFile(file) {

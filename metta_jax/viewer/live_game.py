@@ -110,10 +110,12 @@ class LiveGame:
         """
         if not isinstance(message, dict) or message.get("type") != "action":
             raise ValueError("a message must be an object of the type 'action'")
-        action = message.get("action")
+        agent, action = message.get("agent_id"), message.get("action")
+        if not isinstance(agent, int):
+            raise ValueError(f"agent_id: {str(agent)[:40]} is not a number")
         if not isinstance(action, list) or len(action) != 2:
             raise ValueError("action: it must be [type, argument]")
-        return self.play({message.get("agent_id"): (action[0], action[1])})  # type: ignore[dict-item]
+        return self.play({agent: (action[0], action[1])})
 
     def _start(self) -> None:
         self._key, key = jax.random.split(self._key)
@@ -137,6 +139,6 @@ class LiveGame:
 
     def _check(self, agent: Any, action: Any) -> None:
         if isinstance(agent, bool) or not isinstance(agent, int) or not 0 <= agent < self.env.num_agents:
-            raise ValueError(f"agent_id: {agent!r:.40} is not in 0..{self.env.num_agents - 1}")
+            raise ValueError(f"agent_id: {agent} is not in 0..{self.env.num_agents - 1}")
         if not all(isinstance(part, int) and not isinstance(part, bool) and part in _INT32 for part in action):
-            raise ValueError(f"action: {action!r:.60} is not two numbers of 32 bits")
+            raise ValueError(f"action: {str(action)[:60]} is not two numbers of 32 bits")

@@ -10,8 +10,8 @@
 
 `--world default` has the same rules and far less to find: do not expect to see learning there within minutes.
 
-Writes into `--out`: metrics.jsonl (one line an update), learning_curve.png, and checkpoint/ with the whole training
-state. `--resume` continues from that checkpoint; what comes out is what an uninterrupted run would have given.
+Writes into `--out`: metrics.jsonl (one line an update), learning_curve.png, and trainer_state/ with the whole
+training state. `--resume` continues from that checkpoint; what comes out is what an uninterrupted run would have given.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def main() -> None:
             progress.update(step, shown(values))
 
     # 4. What is left of it.
-    checkpoint = save_train_state(out / "checkpoint", state)
+    checkpoint = save_train_state(out, state, training)
     curve = plot_learning_curve(
         read_json_lines(out / "metrics.jsonl"),
         out / "learning_curve.png",
@@ -120,7 +120,7 @@ def trainer_config(total_steps: int, num_agents: int) -> TrainerConfig:
 def initial_state(training: TrainingComponents, key: jax.Array, out: Path, *, resume: bool) -> TrainState:
     """The state of the checkpoint, or a fresh one and an empty log."""
     if resume:
-        state = load_train_state(out / "checkpoint", jax.eval_shape(training.init, key))
+        state = load_train_state(out, training)
         if state is not None:
             print(f"resumed at {int(state.agent_step):,} agent steps")
             return state

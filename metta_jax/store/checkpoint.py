@@ -1,32 +1,73 @@
-"""A pytree of arrays on disk: bit for bit, written atomically, checked leaf by leaf when it is read.
+"""A pytree of arrays on disk: bit for bit, written atomically, checked file by file and leaf by leaf when it is read.
 
-A checkpoint is a directory: `arrays/` is written by Orbax, `leaves.json` says what is in it. No code is stored, so a
-checkpoint outlives refactorings as long as the names of the leaves stay.
+A checkpoint is a directory: arrays that Orbax wrote, and a JSON document that says what they are, how many bytes and
+which checksum every file has, and whatever else belongs to it. No code is stored, so a checkpoint outlives
+refactorings as long as the names of the leaves stay. Policies and training states are checkpoints with more in their
+document.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import jax
-import numpy as np
-from orbax.checkpoint import v1 as ocp
+from pydantic import BeforeValidator, Field
+
+from metta_jax.config.base import Config, ConfigError
+from metta_jax.config.fields import as_tuple
+from metta_jax.config.frozen_dict import FrozenMapping
+from metta_jax.store.arrays import check_leaves, describe_leaves, named_leaves, read_arrays, write_arrays
+from metta_jax.store.files import (
+    DamagedError,
+    check_files,
+    checksums,
+    existing,
+    new_directory,
+    plain_text,
+    read_json,
+    write_json,
+)
 
 State = TypeVar("State")
 
 FORMAT = 1
+MAX_LEAVES = 100_000
 _LEAVES = "leaves.json"
 _ARRAYS = "arrays"
+_CONTENTS = ("leaves", "files")
 
 _logger = logging.getLogger(__name__)
 
+Size = Annotated[int, Field(ge=0, le=2**48)]
+Shape = Annotated[tuple[Size, ...], BeforeValidator(as_tuple)]
 
-def save_train_state(path: str | os.PathLike[str], state: Any) -> Path:
+
+class LeafDescription(Config, frozen=True):
+    """Shape and dtype of one array."""
+
+    shape: Shape = Field(max_length=32, description="Its axes. Required.")
+    dtype: str = Field(max_length=40, description="Name of its dtype. Required.")
+
+
+class FileDescription(Config, frozen=True):
+    """Size and checksum of one file."""
+
+    size: Size = Field(description="Bytes. Required.")
+    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="Checksum. Required.")
+
+
+class Contents(Config, frozen=True):
+    """The part of a checkpoint's document that describes its arrays."""
+
+    leaves: FrozenMapping[str, LeafDescription] = Field(max_length=MAX_LEAVES, description="By name. Required.")
+    files: FrozenMapping[str, FileDescription] = Field(max_length=MAX_LEAVES, description="By path. Required.")
+
+
+def save_pytree(path: str | os.PathLike[str], tree: Any) -> Path:
     """Writes a pytree of arrays, typed keys included, and returns its directory.
 
     A crash leaves either the old checkpoint at `path` or the new one. Blocks until everything is on disk.
@@ -34,21 +75,11 @@ def save_train_state(path: str | os.PathLike[str], state: Any) -> Path:
     Raises:
       ValueError: a leaf is no array; names it.
     """
-    target = Path(path).absolute()
-    leaves = _named_leaves(state)
-    temporary = target.with_name(f".{target.name}.new")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    description = {name: {"shape": list(leaf.shape), "dtype": str(leaf.dtype)} for name, leaf in leaves.items()}
-    # Orbax refuses arrays without elements; their shape says all there is to say.
-    ocp.save(str(temporary / _ARRAYS), {name: leaf for name, leaf in leaves.items() if leaf.size})
-    (temporary / _LEAVES).write_text(json.dumps({"format": FORMAT, "leaves": description}), encoding="utf-8")
-    _put_in_place(temporary, target)
-    return target
+    return write_checkpoint(Path(path).absolute(), named_leaves(tree), {}, json_name=_LEAVES, arrays_name=_ARRAYS)
 
 
-def load_train_state(path: str | os.PathLike[str], template: State) -> State | None:
-    """Reads what `save_train_state` wrote.
+def load_pytree(path: str | os.PathLike[str], template: State) -> State | None:
+    """Reads what `save_pytree` wrote.
 
     Args:
       path: the checkpoint's directory.
@@ -56,74 +87,58 @@ def load_train_state(path: str | os.PathLike[str], template: State) -> State | N
         for the function that makes one. Leaves that are arrays also say on which devices the loaded ones are put.
 
     Returns:
-      The state, or None if nothing is at `path` (a new run).
+      The tree, or None if nothing is at `path`.
 
     Raises:
-      ValueError: the checkpoint is no checkpoint, lacks a leaf, has one too many, or one of another shape or dtype.
+      DamagedError: it is no checkpoint, or not what was written. ValueError: it lacks a leaf, has one too many, or one
+        of another shape or dtype; names it.
     """
-    target = Path(path).absolute()
+    target = existing(Path(path).absolute())
     if not target.exists():
-        target = _set_aside(target)
-    if not target.exists():
-        _logger.info("No trainer state found at %s. Assuming a new run!", path)
         return None
-    wanted = _named_leaves(template)
-    _check(target, wanted)
-    stored = {name: _abstract(leaf) for name, leaf in wanted.items() if leaf.size}
-    arrays = ocp.load(str(target / _ARRAYS), stored)
-    for name, leaf in wanted.items():
-        if not leaf.size:
-            arrays[name] = jax.numpy.zeros(leaf.shape, leaf.dtype)
+    document = read_document(target, _LEAVES)
+    wanted = named_leaves(template)
+    check_leaves(document["leaves"], wanted)
+    arrays = read_checkpoint_arrays(target, document, wanted, arrays_name=_ARRAYS)
     return jax.tree.unflatten(jax.tree.structure(template), [arrays[name] for name in wanted])
 
 
-def _named_leaves(tree: Any) -> dict[str, Any]:
-    leaves: dict[str, Any] = {}
-    for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
-        name = jax.tree_util.keystr(path, simple=True, separator="/")
-        if not isinstance(leaf, jax.Array | np.ndarray | jax.ShapeDtypeStruct):
-            raise ValueError(f"{name}: {leaf!r} is a {type(leaf).__name__}, not an array")
-        if name in leaves:
-            raise ValueError(f"{name}: two leaves have this name")
-        leaves[name] = leaf
-    return leaves
+def write_checkpoint(
+    target: Path, leaves: Mapping[str, Any], document: Mapping[str, Any], *, json_name: str, arrays_name: str
+) -> Path:
+    """Writes arrays and a JSON-able document as the directory `target`, which it returns."""
+    with new_directory(target) as temporary:
+        write_arrays(temporary / arrays_name, leaves)
+        contents = {"leaves": describe_leaves(leaves), "files": checksums(temporary / arrays_name)}
+        write_json(temporary / json_name, {"format": FORMAT, **document, **contents})
+    return target
 
 
-def _abstract(leaf: Any) -> jax.ShapeDtypeStruct:
-    sharding = getattr(leaf, "sharding", None) or jax.sharding.SingleDeviceSharding(jax.devices()[0])
-    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+def read_document(path: Path, json_name: str) -> dict[str, Any]:
+    """The document of a checkpoint, checked as far as it describes the arrays; the rest is the caller's to check.
 
-
-def _check(target: Path, wanted: dict[str, Any]) -> None:
+    Raises:
+      DamagedError: there is none, or it is not what was written. ValueError: it has another format.
+    """
+    if not (path / json_name).exists():
+        raise DamagedError(f"{path}: not a checkpoint: {json_name} is missing or cannot be read")
+    document = read_json(path / json_name)
+    version = document.pop("format", None)
+    if version != FORMAT or isinstance(version, bool):
+        raise ValueError(f"{path}: checkpoint format {plain_text(version, 20)} is not {FORMAT}")
     try:
-        description = json.loads((target / _LEAVES).read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):
-        raise ValueError(f"{target}: not a checkpoint: {_LEAVES} is missing or cannot be read") from None
-    if description["format"] != FORMAT:
-        raise ValueError(f"{target}: checkpoint format {description['format']} is not {FORMAT}")
-    stored = description["leaves"]
-    for name, leaf in wanted.items():
-        if name not in stored:
-            raise ValueError(f"Checkpoint is missing required key: {name}")
-        there = (tuple(stored[name]["shape"]), stored[name]["dtype"])
-        if there != (leaf.shape, str(leaf.dtype)):
-            raise ValueError(
-                f"{name}: the checkpoint has {there[1]} {list(there[0])}, expected is {leaf.dtype} {list(leaf.shape)}"
-            )
-    unknown = sorted(set(stored) - set(wanted))
-    if unknown:
-        raise ValueError(f"{unknown[0]}: the checkpoint has this leaf, but none is expected there")
+        Contents.model_validate({name: document[name] for name in _CONTENTS if name in document})
+    except ConfigError as error:
+        raise DamagedError(f"{path / json_name}: {plain_text(error)}") from None
+    return document
 
 
-def _set_aside(target: Path) -> Path:
-    return target.with_name(f".{target.name}.old")
+def read_checkpoint_arrays(
+    path: Path, document: Mapping[str, Any], wanted: Mapping[str, Any], *, arrays_name: str
+) -> dict[str, jax.Array]:
+    """The arrays `wanted` (see `read_arrays`) of a checkpoint whose files are what its document says.
 
-
-def _put_in_place(temporary: Path, target: Path) -> None:
-    """Two renames: between them the old checkpoint is under another name, where `load_train_state` finds it."""
-    aside = _set_aside(target)
-    if target.exists():
-        shutil.rmtree(aside, ignore_errors=True)
-        target.rename(aside)
-    temporary.rename(target)
-    shutil.rmtree(aside, ignore_errors=True)
+    Raises DamagedError for a file that is missing, truncated or changed; names it.
+    """
+    check_files(path / arrays_name, document["files"])
+    return read_arrays(path / arrays_name, wanted)

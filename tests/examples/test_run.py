@@ -26,7 +26,7 @@ def test_it_trains_and_resumes(tmp_path: Path, capsys: pytest.CaptureFixture[str
     printed = capsys.readouterr().out
     assert "1,024 agent steps in" in printed
     assert (tmp_path / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
-    assert (tmp_path / "checkpoint" / "leaves.json").exists()
+    assert (tmp_path / "trainer_state" / "2" / "trainer.json").exists()
     assert [record["step"] for record in read_json_lines(tmp_path / "metrics.jsonl")] == [512, 1024]
 
     _run(tmp_path, "--total-steps", "1536", "--max-minutes", "60", "--resume")

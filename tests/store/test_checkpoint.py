@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import NamedTuple
 
 import flax.struct
@@ -10,9 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from metta_jax.store import checkpoint
-from metta_jax.store.checkpoint import load_train_state, save_train_state
+from metta_jax.store import arrays
+from metta_jax.store.checkpoint import load_pytree, save_pytree
 
 
 class _Counter(NamedTuple):
@@ -65,59 +69,55 @@ def _assert_equal(first, second) -> None:
 
 def test_round_trip_is_bit_equal(tmp_path) -> None:
     state = _state()
-    path = save_train_state(tmp_path / "runs" / "0001", state)
-    loaded = load_train_state(path, _state(seed=1))
+    path = save_pytree(tmp_path / "runs" / "0001", state)
+    loaded = load_pytree(path, _state(seed=1))
     _assert_equal(state, loaded)
     assert loaded is not None
     assert bool(jax.random.bits(loaded.key) == jax.random.bits(state.key))
 
 
 def test_the_template_may_be_abstract(tmp_path) -> None:
-    path = save_train_state(tmp_path / "state", _state())
-    _assert_equal(_state(), load_train_state(path, jax.eval_shape(_state)))
+    path = save_pytree(tmp_path / "state", _state())
+    _assert_equal(_state(), load_pytree(path, jax.eval_shape(_state)))
 
 
 def test_leaves_go_to_the_devices_of_the_template(tmp_path) -> None:
-    path = save_train_state(tmp_path / "state", {"a": jnp.arange(3)})
+    path = save_pytree(tmp_path / "state", {"a": jnp.arange(3)})
     second = jax.devices()[1]
-    loaded = load_train_state(path, {"a": jax.device_put(jnp.arange(3), second)})
+    loaded = load_pytree(path, {"a": jax.device_put(jnp.arange(3), second)})
     assert loaded is not None
     assert loaded["a"].devices() == {second}
 
 
-def test_nothing_there_means_a_new_run(tmp_path, caplog) -> None:
-    with caplog.at_level("INFO", logger="metta_jax"):
-        assert load_train_state(tmp_path / "nowhere", _state()) is None
-    assert "Assuming a new run!" in caplog.text
+def test_nothing_there_is_none(tmp_path) -> None:
+    assert load_pytree(tmp_path / "nowhere", _state()) is None
 
 
 def test_saving_again_replaces(tmp_path) -> None:
-    path = save_train_state(tmp_path / "state", {"a": jnp.zeros(2)})
-    save_train_state(path, {"a": jnp.ones(2)})
-    _assert_equal({"a": jnp.ones(2)}, load_train_state(path, {"a": jnp.zeros(2)}))
+    path = save_pytree(tmp_path / "state", {"a": jnp.zeros(2)})
+    save_pytree(path, {"a": jnp.ones(2)})
+    _assert_equal({"a": jnp.ones(2)}, load_pytree(path, {"a": jnp.zeros(2)}))
     assert [entry.name for entry in tmp_path.iterdir()] == ["state"]
 
 
 @pytest.mark.parametrize("crash_in", ["writing", "between the renames"])
 def test_a_crash_leaves_the_old_checkpoint(tmp_path, monkeypatch, crash_in: str) -> None:
-    path = save_train_state(tmp_path / "state", {"a": jnp.zeros(2)})
+    path = save_pytree(tmp_path / "state", {"a": jnp.zeros(2)})
 
     def crash(*_args, **_kwargs) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         if crash_in == "writing":
-            patch.setattr(checkpoint.ocp, "save", crash)
+            patch.setattr(arrays.ocp, "save", crash)
         else:
-            rename = checkpoint.Path.rename
-            patch.setattr(
-                checkpoint.Path, "rename", lambda self, to: crash() if self.name.endswith(".new") else rename(self, to)
-            )
-        save_train_state(path, {"a": jnp.ones(2)})
+            rename = Path.rename
+            patch.setattr(Path, "rename", lambda self, to: crash() if self.name.endswith(".new") else rename(self, to))
+        save_pytree(path, {"a": jnp.ones(2)})
 
-    _assert_equal({"a": jnp.zeros(2)}, load_train_state(path, {"a": jnp.ones(2)}))
-    save_train_state(path, {"a": 2 * jnp.ones(2)})
-    _assert_equal({"a": 2 * jnp.ones(2)}, load_train_state(path, {"a": jnp.ones(2)}))
+    _assert_equal({"a": jnp.zeros(2)}, load_pytree(path, {"a": jnp.ones(2)}))
+    save_pytree(path, {"a": 2 * jnp.ones(2)})
+    _assert_equal({"a": 2 * jnp.ones(2)}, load_pytree(path, {"a": jnp.ones(2)}))
 
 
 @pytest.mark.parametrize(
@@ -130,23 +130,51 @@ def test_a_crash_leaves_the_old_checkpoint(tmp_path, monkeypatch, crash_in: str)
     ],
 )
 def test_another_structure_is_an_error_that_names_the_leaf(tmp_path, template, message: str) -> None:
-    path = save_train_state(tmp_path / "state", {"a": {"b": jnp.zeros(2)}})
+    path = save_pytree(tmp_path / "state", {"a": {"b": jnp.zeros(2)}})
     with pytest.raises(ValueError, match=message):
-        load_train_state(path, template)
+        load_pytree(path, template)
 
 
 def test_another_kind_of_key_is_an_error(tmp_path) -> None:
-    path = save_train_state(tmp_path / "state", {"key": jax.random.key(0)})
+    path = save_pytree(tmp_path / "state", {"key": jax.random.key(0)})
     with pytest.raises(ValueError, match="^key: the checkpoint has key<fry>"):
-        load_train_state(path, {"key": jax.random.key(0, impl="rbg")})
+        load_pytree(path, {"key": jax.random.key(0, impl="rbg")})
 
 
 def test_only_arrays_can_be_saved(tmp_path) -> None:
     with pytest.raises(ValueError, match="^a: 3 is a int, not an array$"):
-        save_train_state(tmp_path / "state", {"a": 3})
+        save_pytree(tmp_path / "state", {"a": 3})
     assert not list(tmp_path.iterdir())
 
 
 def test_a_directory_that_is_no_checkpoint(tmp_path) -> None:
     with pytest.raises(ValueError, match="not a checkpoint"):
-        load_train_state(tmp_path, {"a": jnp.zeros(2)})
+        load_pytree(tmp_path, {"a": jnp.zeros(2)})
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_one_bit_anywhere_is_found(small: Path, data: st.DataObject) -> None:
+    template = {"a": jnp.arange(6.0), "key": jax.random.key(3)}
+    files = sorted(file for file in small.rglob("*") if file.is_file() and file.stat().st_size)
+    file = data.draw(st.sampled_from(files))
+    content = file.read_bytes()
+    position, bit = data.draw(st.integers(0, len(content) - 1)), data.draw(st.integers(0, 7))
+    changed = bytearray(content)
+    changed[position] ^= 1 << bit
+    file.write_bytes(changed)
+    try:
+        loaded = load_pytree(small, template)
+    except ValueError as error:
+        assert str(small) in str(error)  # noqa: PT017
+    else:  # only white space can change unseen
+        assert file.name == "leaves.json"
+        assert json.loads(changed) == json.loads(content)
+        _assert_equal(loaded, template)
+    finally:
+        file.write_bytes(content)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory) -> Path:
+    return save_pytree(tmp_path_factory.mktemp("small") / "state", {"a": jnp.arange(6.0), "key": jax.random.key(3)})

@@ -1,0 +1,136 @@
+"""Several simulations of one policy, and their results in one database."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+
+from metta_jax.config import SimulationSuiteConfig
+from metta_jax.mettagrid.types import Layout, StatsLevel
+from metta_jax.sim.eval_stats_db import EvalStatsDB
+from metta_jax.sim.players import SimulationCompatibilityError, read_player
+from metta_jax.sim.scores import score_policy
+from metta_jax.sim.simulation import Simulation, SimulationResults, _directory
+from metta_jax.sim.world import SimWorld, common_room
+
+
+class SimulationSuite:
+    """Plays every simulation of a suite.
+
+    Worlds that differ only in the sizes of their maps are played in arrays with room for the largest, so that they are
+    compiled once for all: with as many episodes each, a suite compiles as long as a single simulation.
+
+    Args:
+      config: the suite; never changed.
+      stats_dir: directory of the databases, one of each simulation and `all_<8 hex digits>.duckdb`; None: in memory.
+      key: typed key; simulation i gets `fold_in(key, i)`, in the order of the configuration.
+      others: as in `Simulation`.
+    """
+
+    def __init__(
+        self,
+        config: SimulationSuiteConfig,
+        policy_pr: Any,
+        policy_store: Any = None,
+        device: Any = None,
+        vectorization: str = "serial",
+        stats_dir: str | os.PathLike[str] | None = None,
+        replay_dir: str | os.PathLike[str] | None = None,
+        key: jax.Array | None = None,
+        *,
+        greedy: bool = False,
+        stats: StatsLevel = "full",
+        include_initial: bool = False,
+        replay_base_url: str | None = None,
+        episode_tags: Sequence[str] = (),
+        stats_client: Any = None,
+        stats_epoch_id: Any = None,
+        wandb_policy_name: str | None = None,
+        eval_task_id: Any = None,
+    ) -> None:
+        del stats_client, stats_epoch_id, wandb_policy_name, eval_task_id
+        if not isinstance(config, SimulationSuiteConfig):
+            config = SimulationSuiteConfig.model_validate(config)
+        self.config = config
+        self.policy = read_player(policy_pr)
+        self.stats_dir, self.replay_dir = _directory(stats_dir), _directory(replay_dir)
+        self._policy_store = policy_store
+        self._key = jax.random.key(0) if key is None else key
+        self._options: dict[str, Any] = {
+            "device": device,
+            "vectorization": vectorization,
+            "sim_suite_name": config.name,
+            "stats_dir": stats_dir,
+            "replay_dir": replay_dir,
+            "greedy": greedy,
+            "stats": stats,
+            "include_initial": include_initial,
+            "replay_base_url": replay_base_url,
+            "episode_tags": tuple(dict.fromkeys((*config.episode_tags, *(episode_tags or ())))),
+        }
+
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+    def simulate(self) -> SimulationResults:
+        """Plays all simulations. One whose other policy cannot play there is left out, with a warning.
+
+        Raises:
+          RuntimeError: all were left out.
+        """
+        simulations = self._make_simulations()
+        if not simulations:
+            raise RuntimeError("No simulations could be run successfully")
+        db = self._open(simulations)
+        try:
+            urls = self._play(simulations, db)
+        except BaseException:
+            db.close()
+            raise
+        player = self.policy
+        return SimulationResults(
+            stats_db=db,
+            replay_urls=None if self.replay_dir is None else urls,
+            scores=score_policy(db, player.key, player.version, self.config.simulations),
+            policy_key=player.key,
+            policy_version=player.version,
+        )
+
+    def _make_simulations(self) -> list[Simulation]:
+        simulations = []
+        for index, (name, config) in enumerate(self.config.simulations.items()):
+            key = jax.random.fold_in(self._key, index)
+            try:
+                simulations.append(Simulation(name, config, self.policy, self._policy_store, key=key, **self._options))
+            except SimulationCompatibilityError as error:
+                warnings.warn(f"simulation {name!r} is skipped: {error}", stacklevel=3)
+        return simulations
+
+    def _open(self, simulations: list[Simulation]) -> EvalStatsDB:
+        if self.stats_dir is None:
+            return EvalStatsDB()
+        ids = " ".join(simulation.id for simulation in simulations)
+        digest = hashlib.blake2b(ids.encode(), digest_size=4).hexdigest()
+        return EvalStatsDB(self.stats_dir / f"all_{digest}.duckdb")
+
+    def _play(self, simulations: list[Simulation], db: EvalStatsDB) -> dict[str, list[str]]:
+        families: dict[Layout, list[SimWorld]] = {}
+        for simulation in simulations:
+            families.setdefault(simulation.world.family, []).append(simulation.world)
+        rooms = {family: common_room(group) for family, group in families.items()}
+        urls = {}
+        for simulation in simulations:
+            world = simulation.world.with_room(rooms[simulation.world.family])
+            if simulation.stats_dir is None:
+                urls[simulation.name] = simulation.record_into(db, world)
+                continue
+            with EvalStatsDB(simulation.stats_dir / f"{simulation.id}.duckdb") as single:
+                urls[simulation.name] = simulation.record_into(single, world)
+                db.merge_in(single)
+        return urls

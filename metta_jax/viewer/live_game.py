@@ -44,6 +44,8 @@ class LiveGame:
         idle = names.index("noop") if "noop" in names else -1
         self._idle = np.tile(np.array([idle, 0], np.int32), (env.num_agents, 1))
         self._start()
+        # Compiled before anybody waits for it.
+        self._step_fn(env.params, self._state, jnp.asarray(self._idle))
 
     def replay(self) -> Message:
         """The message that shows the world as it is to somebody who joins."""
@@ -96,6 +98,7 @@ class LiveGame:
         self._state, timestep = self._step_fn(self.env.params, self._state, jnp.asarray(played))
         self.step += 1
         self._actions = played
+        self._success = np.asarray(timestep.action_success)
         self._keep(timestep)
         step = {"type": "replay_step", "replay_step": {"step": self.step, "grid_objects": self.objects()}}
         if not self.over:
@@ -121,13 +124,13 @@ class LiveGame:
         self._key, key = jax.random.split(self._key)
         self._state, timestep = self._reset_fn(self.env.params, key)
         self.step = 0
-        self._actions = self._idle.copy()
+        self._actions = self._idle
+        self._success = np.ones(self.env.num_agents, bool)  # nobody has failed yet
         self._total = np.zeros(self.env.num_agents, np.float32)
         self._keep(timestep)
 
     def _keep(self, timestep: Any) -> None:
         self._observation = np.asarray(timestep.observation)
-        self._success = np.asarray(timestep.action_success)
         self._reward = np.asarray(timestep.reward)
         self._total = self._total + self._reward
         self.over = bool(timestep.terminated.any() | timestep.truncated.any())

@@ -72,9 +72,7 @@ class Player {
     this.following = false;
     this.say("", "");
     this.find("title").textContent = name ? shortText(name, 120) : "MettaGrid replay";
-    this.find("facts").textContent =
-      `${replay.width} × ${replay.height} cells  ·  ${count(replay.agents.length, "agent")}  ·  ${count(replay.numSteps, "step")}`;
-    this.find("scrub").max = String(replay.numSteps - 1);
+    this.showLength();
     this.scene.show(replay);
     this.agents.show(replay, 0);
     this.refresh();
@@ -227,9 +225,15 @@ class Player {
     }
   }
 
+  showLength() {
+    const { width, height, agents, numSteps } = this.replay;
+    this.find("facts").textContent = `${width} × ${height} cells  ·  ${count(agents.length, "agent")}  ·  ${count(numSteps, "step")}`;
+    this.find("scrub").max = String(numSteps - 1);
+  }
+
   // Live play added a step.
   grow(step) {
-    this.find("scrub").max = String(step);
+    this.showLength();
     this.scene.sort();
     this.time = step;
     this.refresh();

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import platform
+import webbrowser
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -13,6 +15,9 @@ import jax
 from metta_jax import __version__, worlds
 from metta_jax.mapgen import build_maps, to_text
 from metta_jax.viewer import draw, open_viewer, read_replay, write_viewer
+from metta_jax.viewer.live_game import LiveGame
+from metta_jax.viewer.live_terminal import play_in_terminal
+from metta_jax.worlds.environment import Environment
 
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "pydantic")
 
@@ -43,6 +48,14 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--seed", type=int, default=0, help="of the map (default: %(default)s)")
     show.add_argument("--out", type=Path, help="the picture (default: the world's name with the ending .png)")
     show.set_defaults(run=_show_world)
+
+    play = commands.add_parser("play", help="play a world by hand, in the browser or the terminal")
+    play.add_argument("name", nargs="?", default="default", help="a world (default: %(default)s)")
+    play.add_argument("--seed", type=int, default=0, help="of the map and the orders (default: %(default)s)")
+    play.add_argument("--terminal", action="store_true", help="in this terminal")
+    play.add_argument("--port", type=int, default=0, help="of the page on this machine (default: a free one)")
+    play.add_argument("--no-open", action="store_true", help="only print the address of the page")
+    play.set_defaults(run=_play)
 
     replay = commands.add_parser("replay", help="look at recorded episodes")
     replay_commands = replay.add_subparsers(title="commands", required=True)
@@ -84,6 +97,29 @@ def _show_world(options: argparse.Namespace) -> None:
     objects = worlds.map_objects(world.game, grid)
     path = save_png(draw(objects, (grid.shape[1], grid.shape[0])), options.out or f"{name.replace('/', '_')}.png")
     print(f"{name}: {worlds.describe(name)}\n{path}")
+
+
+def _play(options: argparse.Namespace) -> None:
+    env = Environment(options.name, seed=options.seed, num_maps=16)
+    game = LiveGame(env.mettagrid, jax.random.key(options.seed))
+    if options.terminal:
+        play_in_terminal(game)
+        return
+
+    def ready(address: str) -> None:
+        print(f"{address} (end with control-C)", flush=True)
+        if not options.no_open:
+            webbrowser.open(address)
+
+    # Loads a web server, which no other command needs.
+    from metta_jax.viewer.live_server import serve_game
+
+    try:
+        asyncio.run(serve_game(game, port=options.port, ready_fn=ready))
+    except KeyboardInterrupt:
+        pass
+    except OSError as error:
+        raise ValueError(f"--port: {options.port}: {error.strerror}") from None
 
 
 def _view_replay(options: argparse.Namespace) -> None:

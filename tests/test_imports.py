@@ -26,7 +26,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 # What a declared package is imported as; pydantic documents its core package as the place of some of its names.
-IMPORT_NAMES = {"orbax-checkpoint": {"orbax"}, "pyyaml": {"yaml"}, "pydantic": {"pydantic", "pydantic_core"}}
+IMPORT_NAMES = {
+    "orbax-checkpoint": {"orbax"},
+    "pillow": {"PIL"},
+    "pyyaml": {"yaml"},
+    "pydantic": {"pydantic", "pydantic_core"},
+}
 
 
 def test_imports_point_one_way() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import webbrowser
 from html import escape
 from importlib import resources
@@ -11,8 +12,9 @@ from os import PathLike
 from pathlib import Path
 from string import Template
 
-SCRIPTS = ("replay.js", "sprites.js", "scene.js", "panels.js", "chart.js", "player.js", "pointer.js", "start.js")
+_SCRIPTS = ("replay.js", "sprites.js", "scene.js", "panels.js", "chart.js", "player.js", "pointer.js")
 _DEFAULT_TITLE = "MettaGrid replay"
+_NOTHING = "'none'"
 
 
 def replay_html(replay: str | PathLike[str] | bytes | None, *, title: str | None = None) -> str:
@@ -30,9 +32,9 @@ def replay_html(replay: str | PathLike[str] | bytes | None, *, title: str | None
       OSError: the file cannot be read.
     """
     if replay is None or isinstance(replay, bytes | bytearray | memoryview):
-        return page_html(replay, title or "")
+        return _page(replay, title or "")
     path = Path(replay)
-    return page_html(path.read_bytes(), title or path.name)
+    return _page(path.read_bytes(), title or path.name)
 
 
 def write_viewer(
@@ -51,16 +53,24 @@ def open_viewer(page: str | PathLike[str]) -> bool:
     return webbrowser.open(Path(page).resolve().as_uri())
 
 
-def page_html(content: bytes | None, name: str, *, scripts: tuple[str, ...] = SCRIPTS, connect: str = "'none'") -> str:
-    """The page around the bytes of a replay; `connect` is the only address that it may talk to."""
+def live_html(address: str) -> str:
+    """A page that plays in a live game, whose WebSocket has this address; the page may reach nothing else."""
+    return _page(None, "Live play", live_address=address)
+
+
+def _page(content: bytes | None, name: str, *, live_address: str | None = None) -> str:
     # A file's name may hold bytes that are no text.
     name = name.encode(errors="replace").decode()
     style = _text("style.css")
-    parts = [_text(script) for script in scripts]
-    script = '(() => {\n"use strict";\n' + f"const SPRITES = {_text('sprites.json')};\n" + "\n".join(parts) + "})();\n"
+    constants = f"const SPRITES = {_text('sprites.json')};\n"
+    scripts = (*_SCRIPTS, "start.js")
+    if live_address is not None:
+        constants += f"const LIVE_ADDRESS = {json.dumps(live_address)};\n"
+        scripts = (*_SCRIPTS, "live.js", "start_live.js")
+    script = f'(() => {{\n"use strict";\n{constants}{"".join(_text(name) for name in scripts)}}})();\n'
     policy = (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; connect-src {connect}; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
+        f"connect-src {live_address or _NOTHING}; base-uri 'none'; form-action 'none'"
     )
     # Base64 has no letter that ends a script element, whatever the file and its name contain.
     return Template(_text("index.html")).substitute(

@@ -27,7 +27,7 @@ def sprite_image(look: Look, size: int, orientation: int = 0) -> np.ndarray:
         "$light": mix(look.color, "#ffffff", 0.5),
     }
     for shape, *numbers, fill in sprite_table()["sprites"][look.sprite]:
-        red, green, blue, alpha = rgba(fills[fill] if fill in fills else fill)
+        red, green, blue, alpha = rgba(fills.get(str(fill), str(fill)))
         inside = _SHAPES[shape](x, y, *numbers)
         image[inside] = image[inside] * (1 - alpha) + np.array([red * alpha, green * alpha, blue * alpha, alpha])
     pixels = image.reshape(size, SAMPLES, size, SAMPLES, 4).mean(axis=(1, 3))

@@ -43,6 +43,7 @@ class Viewer:
     def __init__(self, page: Page, folder: Path) -> None:
         self.page = page
         self.problems: list[str] = []
+        self.allowed = "file:"
         self._folder = folder
         page.on("console", lambda message: self.problems.append(f"console {message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.problems.append(f"exception: {error}"))
@@ -72,7 +73,7 @@ class Viewer:
         )
 
     def _check_address(self, address: str) -> None:
-        if not address.startswith(("file:", "blob:", "data:")):
+        if not address.startswith((self.allowed, self.allowed.replace("http", "ws", 1), "blob:", "data:")):
             self.problems.append(f"request: {address}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -128,9 +129,7 @@ def generated(
 
 
 def _act(agent: dict[str, Any], grid: np.ndarray, rng: np.random.Generator) -> None:
-    kind = int(
-        rng.choice([ATTACK, GET, MOVE, MOVE, MOVE, MOVE, NOOP, ROTATE], p=[0.02, 0.18] + [0.15] * 4 + [0.05, 0.15])
-    )
+    kind = int(rng.choice([ATTACK, GET, MOVE, NOOP, ROTATE], p=[0.02, 0.18, 0.6, 0.05, 0.15]))
     argument, success, reward = 0, True, 0.0
     down, right = DIRECTIONS[agent["orientation"]]
     ahead = (agent["r"] + down, agent["c"] + right)
@@ -164,7 +163,7 @@ def _act(agent: dict[str, Any], grid: np.ndarray, rng: np.random.Generator) -> N
 
 
 def _series(name: str, values: list[Any]) -> Any:
-    changes = [[0, values[0]]] + [[k, b] for k, (a, b) in enumerate(zip(values, values[1:], strict=False), 1) if a != b]
+    changes = [[0, values[0]]] + [[k, b] for k, (a, b) in enumerate(pairwise(values), 1) if a != b]
     return changes if len(changes) > 1 or name == "action" else changes[0][1]
 
 

@@ -110,7 +110,7 @@ def test_messages_name_what_is_wrong(viewer: Viewer) -> None:
         thing(type=None): "grid_objects[0].type: null is not a type number",
         thing(c=[[2, 0], [1, 1]]): "grid_objects[0].c: entry 1 has step 1",
     }  # fmt: skip
-    for (data, expected), (state, text) in zip(cases.items(), _open_all(viewer, list(cases)), strict=True):
+    for expected, (state, text) in zip(cases.values(), _open_all(viewer, list(cases)), strict=True):
         assert state == "error", expected
         assert expected in text, (expected, text)
 
@@ -145,7 +145,10 @@ def test_files_that_anything_was_done_to(viewer: Viewer) -> None:
             if (viewer.state !== "ready") continue;
             for (const object of [null, ...viewer.replay.objects]) {
               viewer.select(object === null ? null : object.id);
-              for (const time of [0, 0.5, viewer.lastStep]) { viewer.time = time; viewer.panelsDirty = true; viewer.draw(0); }
+              for (const time of [0, 0.5, viewer.lastStep]) {
+                Object.assign(viewer, { time, panelsDirty: true });
+                viewer.draw(0);
+              }
             }
             viewer.follow(true);
             viewer.draw(0);

@@ -87,7 +87,8 @@ def test_play_pause_and_the_end(viewer: Viewer, episode: Any) -> None:
     viewer.wait("viewer.step >= 5")
     page.keyboard.press("Space")
     paused = page.evaluate("viewer.time")
-    assert paused == int(paused) and page.evaluate("viewer.playing") is False
+    assert paused == int(paused)
+    assert page.evaluate("viewer.playing") is False
     viewer.drawn()
     assert page.inner_text("#step") == f"{int(paused)} / {STEPS - 1}"
     page.select_option("#speed", "240")

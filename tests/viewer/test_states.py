@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metta_jax.mettagrid import EnvState, MettaGrid, VectorEnv
+from metta_jax.mettagrid import EnvState, MettaGrid, VectorEnv, VectorState
 from metta_jax.viewer import StateView
 from metta_jax.viewer.looks import color_of_group
 from metta_jax.viewer.raster import rgba
@@ -34,7 +34,7 @@ def env() -> MettaGrid:
 @pytest.fixture(scope="module")
 def states(env: MettaGrid) -> list[EnvState]:
     step = jax.jit(env.step)
-    state, _ = env.reset(env.params, jax.random.key(0), 0)
+    state, _ = jax.jit(env.reset)(env.params, jax.random.key(0), jnp.int32(0))
     found = [state]
     for actions in ACTIONS:
         state, _ = step(env.params, state, jnp.array(actions, jnp.int32), jnp.arange(2, dtype=jnp.int32))
@@ -70,13 +70,13 @@ def test_names_in_html_are_text(env: MettaGrid, states: list[EnvState]) -> None:
     assert "&lt;script&gt;" in view._repr_html_()
 
 
-def test_one_environment_of_a_batch(env: MettaGrid) -> None:
+def test_one_environment_of_a_batch(env: MettaGrid, states: list[EnvState]) -> None:
+    batch = jax.tree.map(lambda *leaves: jnp.stack(leaves), states[0], states[-1])
     vector = VectorEnv(env, 2)
-    state, _ = vector.reset(env.params, jax.random.key(0))
-    state = state.replace(env=state.env.replace(orientation=jnp.array([[0, 0], [3, 3]], jnp.int32)))
-    first, second = (StateView(vector, state, index=i) for i in range(2))
-    assert str(first) == str(second)
-    assert (first.to_array() != second.to_array()).any()
+    state = VectorState(env=batch, max_steps=jnp.full(2, 100, jnp.int32))
+    for i, single in enumerate((states[0], states[-1])):
+        assert StateView(vector, state, index=i).objects == StateView(env, single).objects
+        assert StateView(env, batch, index=i).objects == StateView(env, single).objects
     with pytest.raises(ValueError, match=r"index: 2 is not in 0\.\.1"):
         StateView(vector, state, index=2)
 

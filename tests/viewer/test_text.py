@@ -49,18 +49,8 @@ def test_emoji() -> None:
         "🧱🧱🧱🧱🧱",
         "══════════",
     ]
-    names = [
-        "mine_red",
-        "mine_blue",
-        "mine_green",
-        "generator_red",
-        "generator_blue",
-        "generator_green",
-        "lasery",
-        "factory",
-        "lab",
-        "temple",
-    ]
+    names = ["mine_red", "mine_blue", "mine_green", "generator_red", "generator_blue", "generator_green"]
+    names += ["lasery", "factory", "lab", "temple"]
     row = [{"type_name": name, "r": 0, "c": i} for i, name in enumerate(names)]
     assert miniscope(row, 0).splitlines()[2] == "🔺🔷💚🔋🔌🌿🔫🏭🔬🏛️"
 
@@ -85,7 +75,8 @@ def test_a_terminal_is_drawn_in_place() -> None:
         screen.show("ab\ncd")
         drawn = stream.getvalue()
         assert drawn.startswith("\x1b[?25l\x1b[2J")
-        assert "ab" in drawn and "cd" in drawn
+        assert "ab" in drawn
+        assert "cd" in drawn
         screen.show("ab\ncd")
         assert stream.getvalue() == drawn  # nothing changed, nothing is drawn
         screen.show("x")

@@ -72,9 +72,7 @@ class Player {
     this.following = false;
     this.say("", "");
     this.find("title").textContent = name ? shortText(name, 120) : "MettaGrid replay";
-    this.find("facts").textContent =
-      `${replay.width} × ${replay.height} cells  ·  ${count(replay.agents.length, "agent")}  ·  ${count(replay.numSteps, "step")}`;
-    this.find("scrub").max = String(replay.numSteps - 1);
+    this.showLength();
     this.scene.show(replay);
     this.agents.show(replay, 0);
     this.refresh();
@@ -194,11 +192,7 @@ class Player {
     const { find } = this;
     for (const speed of SPEEDS) find("speed").append(new Option(`${speed} / s`, String(speed)));
     this.setSpeed(this.speed);
-    for (const [keys, text] of KEYS) {
-      const term = make("dt");
-      term.append(...keys.map((key) => make("kbd", "", key)));
-      find("keys").append(term, make("dd", "", text));
-    }
+    this.listKeys(KEYS);
     find("play").addEventListener("click", () => this.play(!this.playing));
     find("back").addEventListener("click", () => this.walk(-1));
     find("forward").addEventListener("click", () => this.walk(1));
@@ -221,6 +215,28 @@ class Player {
     new ResizeObserver(() => this.resize()).observe(find("stage"));
     connectPointer(this);
     connectDrop(this);
+  }
+
+  listKeys(keys) {
+    for (const [names, text] of keys) {
+      const term = make("dt");
+      term.append(...names.map((name) => make("kbd", "", name)));
+      this.find("keys").append(term, make("dd", "", text));
+    }
+  }
+
+  showLength() {
+    const { width, height, agents, numSteps } = this.replay;
+    this.find("facts").textContent = `${width} × ${height} cells  ·  ${count(agents.length, "agent")}  ·  ${count(numSteps, "step")}`;
+    this.find("scrub").max = String(numSteps - 1);
+  }
+
+  // Live play added a step.
+  grow(step) {
+    this.showLength();
+    this.scene.sort();
+    this.time = step;
+    this.refresh();
   }
 
   async openFile(file) {

@@ -9,19 +9,28 @@ class Scene {
     this.canvas = canvas;
     this.context = canvas.getContext("2d", { alpha: false });
     this.replay = null;
+    this.layer = null;
     this.zoom = 16; // CSS pixels of a cell
     this.center = { row: 0, column: 0 }; // in cells; whole numbers are the upper left corners of cells
   }
 
   show(replay) {
     this.replay = replay;
+    this.fixed = [];
+    this.sort();
+    this.resize();
+    this.fit();
+  }
+
+  // What is drawn once and what in each frame; live play may set a block in motion.
+  sort() {
+    const { replay } = this;
+    const numFixed = this.fixed.length;
     this.agents = replay.agents;
     this.fixed = replay.objects.filter((object) => !object.moves);
     this.moving = replay.objects.filter((object) => object.moves && !object.isAgent);
     this.stocked = replay.objects.filter((object) => !object.isAgent && (object.series.has("converting") || object.stock.length > 0));
-    this.layer = null;
-    this.resize();
-    this.fit();
+    if (this.fixed.length !== numFixed) this.layer = null;
   }
 
   resize() {

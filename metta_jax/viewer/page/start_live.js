@@ -1,0 +1,2 @@
+window.viewer = new Player();
+startLive(window.viewer, LIVE_ADDRESS);

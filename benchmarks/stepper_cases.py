@@ -30,10 +30,10 @@ CASES = {
 def make(case: Case) -> MettaGrid:
     """The environment of a case, with the statistics that training keeps."""
     rng = np.random.default_rng(0)
-    return MettaGrid(GameConfig.model_validate(_game(case)), [_map(case, rng) for _ in range(NUM_MAPS)], "totals")
+    return MettaGrid(GameConfig.model_validate(_game(case)), [make_map(case, rng) for _ in range(NUM_MAPS)], "totals")
 
 
-def _map(case: Case, rng: np.random.Generator) -> list[list[str]]:
+def make_map(case: Case, rng: np.random.Generator) -> list[list[str]]:
     cells = np.full((case.height, case.width), "empty", dtype=object)
     cells[[0, -1]] = "wall"
     cells[:, [0, -1]] = "wall"

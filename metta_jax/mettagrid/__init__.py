@@ -1,6 +1,7 @@
 """The grid environment: many agents on one map, as pure functions."""
 
 from metta_jax.mettagrid.environment import MettaGrid
+from metta_jax.mettagrid.tasks import TaskGrid, task_params
 from metta_jax.mettagrid.types import EnvParams, EnvState, TimeStep
 from metta_jax.mettagrid.vector import EpisodeInfo, VectorEnv, VectorState, VectorTimeStep
 
@@ -9,8 +10,10 @@ __all__ = [
     "EnvState",
     "EpisodeInfo",
     "MettaGrid",
+    "TaskGrid",
     "TimeStep",
     "VectorEnv",
     "VectorState",
     "VectorTimeStep",
+    "task_params",
 ]

@@ -1,7 +1,9 @@
 """From a game configuration and maps to shapes and numbers. Host code, NumPy."""
 
 from collections.abc import Sequence
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -53,8 +55,8 @@ def build_layout(config: GameConfig, counts: MapCounts, stats: StatsLevel) -> La
 
 def build_params(config: GameConfig, layout: Layout, maps: Sequence[np.ndarray]) -> EnvParams:
     """The numbers of a game and its maps (arrays of object names), as device arrays."""
-    rules = _rules(config, layout, len(maps))
-    return EnvParams(rules=rules, maps=build_maps(layout, maps, np.asarray(rules.wall_swappable)))
+    rules = build_rules(config, layout, first_map=0, num_maps=len(maps))
+    return EnvParams(rules=jax.tree.map(jnp.asarray, rules), maps=build_maps(layout, [(config, maps)]))
 
 
 def _converters_of(config: GameConfig) -> dict[str, ConverterConfig]:
@@ -68,81 +70,99 @@ def _stats_level(stats: StatsLevel, stat_rewards: Sequence[str]) -> StatsLevel:
     return "totals" if stat_rewards and stats == "none" else stats
 
 
-def _rules(config: GameConfig, layout: Layout, num_maps: int) -> Rules:
-    items = config.inventory_item_names
-    settings = [config.agent_settings(name) for name in layout.group_names]
-    groups = [config.groups[name] for name in layout.group_names]
-    ids = [group.id for group in groups]
-    pool = [max(i for i, other in enumerate(ids) if other == id) for id in ids]
-    rewards = [s.rewards.item_rewards(items) for s in settings]
-    actions = [config.actions.enabled()[name] for name in layout.actions]
-    attack = config.actions.enabled().get("attack")
+def build_rules(config: GameConfig, layout: Layout, *, first_map: int, num_maps: int) -> Rules:
+    """The numbers of a game as NumPy arrays.
+
+    The layout may have more names than the game: rows of those are never read, columns say "none of it".
+    """
+    items = layout.item_names
+    groups = [config.groups.get(name) for name in layout.group_names]
+    settings = [config.agent_settings(name) if name in config.groups else None for name in layout.group_names]
+    pool = [
+        max(i for i, other in enumerate(groups) if other is not None and other.id == group.id) if group else own
+        for own, group in enumerate(groups)
+    ]
+    rewards = [s.rewards.item_rewards(items) if s else {} for s in settings]
+    enabled = config.actions.enabled()
+    actions = [enabled.get(name) for name in layout.actions]
+    attack = enabled.get("attack")
     defense = attack.defense_resources if isinstance(attack, AttackActionConfig) else {}
-    walls, converters = walls_of(config).values(), list(_converters_of(config).values())
+    own_walls, own_converters = walls_of(config), _converters_of(config)
+    walls = [own_walls.get(name) for name in layout.wall_names]
+    converters = [own_converters.get(name) for name in layout.converter_names]
     stat_weight, stat_maximum, stat_index, stat_kind = _stat_rewards(config, layout)
     return Rules(
         max_steps=_int(config.max_steps),
-        truncates=jnp.asarray(config.episode_truncates),
-        first_map=_int(0),
+        truncates=_bool(config.episode_truncates),
+        first_map=_int(first_map),
         num_maps=_int(num_maps),
-        group_id=_int(ids),
+        group_id=_int([group.id if group else 0 for group in groups]),
         pool=_int(pool),
-        share=_float([groups[i].group_reward_pct for i in pool]),
-        freeze_duration=_int([s.freeze_duration for s in settings]),
-        failure_penalty=_float([s.action_failure_penalty for s in settings]),
-        limit=_table([[s.resource_limits.get(i, s.default_resource_limit) for i in items] for s in settings], items),
+        share=_float([share.group_reward_pct if (share := groups[i]) else 0.0 for i in pool]),
+        freeze_duration=_int([s.freeze_duration if s else 0 for s in settings]),
+        failure_penalty=_float([s.action_failure_penalty if s else 0.0 for s in settings]),
+        limit=_table(
+            [[s.resource_limits.get(i, s.default_resource_limit) if s else 0 for i in items] for s in settings], items
+        ),
         weights=Weights(
             reward=_float(_rows([[r.get(i, (0.0, None))[0] for i in items] for r in rewards], items)),
-            rewarded=jnp.asarray(_rows([[i in r for i in items] for r in rewards], items).astype(bool)),
+            rewarded=_bool(_rows([[i in r for i in items] for r in rewards], items)),
             maximum=_float(_rows([[_or_infinity(r.get(i, (0.0, None))[1]) for i in items] for r in rewards], items)),
         ),
         stat_weight=stat_weight,
         stat_maximum=stat_maximum,
         stat_index=stat_index,
         stat_kind=stat_kind,
-        required=_table([[a.requirements.get(i, -1) for i in items] for a in actions], items),
+        enabled=_bool([a is not None for a in actions]),
+        required=_table([[a.requirements.get(i, -1) if a else -1 for i in items] for a in actions], items),
         cost=_table(
-            [[a.consumed_resources.get(i, 0 if i in a.requirements else -1) for i in items] for a in actions], items
+            [
+                [a.consumed_resources.get(i, 0 if i in a.requirements else -1) if a else -1 for i in items]
+                for a in actions
+            ],
+            items,
         ),
         defense=_int([defense.get(i, -1) for i in items]),
-        wall_type=_int([wall.type_id for wall in walls]),
-        wall_swappable=jnp.asarray(np.asarray([wall.swappable for wall in walls], bool)),
+        wall_type=_int([wall.type_id if wall else 0 for wall in walls]),
+        wall_swappable=_bool([wall.swappable if wall else False for wall in walls]),
         recipe=_recipes(converters, items),
-        converter_type=_int([c.type_id for c in converters]),
-        converter_color=_int([c.color for c in converters]),
-        initial_amount=_int([c.initial_resource_count for c in converters]),
-        shows_recipe=jnp.asarray(np.asarray([c.show_recipe_inputs for c in converters], bool)),
+        converter_type=_int([c.type_id if c else 0 for c in converters]),
+        converter_color=_int([c.color if c else 0 for c in converters]),
+        initial_amount=_int([c.initial_resource_count if c else 0 for c in converters]),
+        shows_recipe=_bool([c.show_recipe_inputs if c else False for c in converters]),
     )
 
 
-def _recipes(converters: Sequence[ConverterConfig], items: Sequence[str]) -> Recipe:
-    def slots(mappings):
+def _recipes(converters: Sequence[ConverterConfig | None], items: Sequence[str]) -> Recipe:
+    def slots(mappings) -> tuple[Any, Any]:
         lists = [[(i, m[item]) for i, item in enumerate(items) if m.get(item, 0) > 0] for m in mappings]
         size = max([len(x) for x in lists], default=0)
         table = np.zeros((len(lists), size, 2), np.int32)
         for row, entries in zip(table, lists, strict=True):
             if entries:
                 row[: len(entries)] = entries
-        return jnp.asarray(table[..., 0]), jnp.asarray(table[..., 1])
+        return table[..., 0], table[..., 1]
 
-    input_item, input_amount = slots([c.input_resources for c in converters])
-    output_item, output_amount = slots([c.output_resources for c in converters])
+    input_item, input_amount = slots([c.input_resources if c else {} for c in converters])
+    output_item, output_amount = slots([c.output_resources if c else {} for c in converters])
     return Recipe(
         input_item=input_item,
         input_amount=input_amount,
         output_item=output_item,
         output_amount=output_amount,
-        max_output=_int([c.max_output for c in converters]),
-        ticks=_int([c.conversion_ticks for c in converters]),
-        cooldown=_int([c.cooldown for c in converters]),
+        max_output=_int([c.max_output if c else 0 for c in converters]),
+        ticks=_int([c.conversion_ticks if c else 0 for c in converters]),
+        cooldown=_int([c.cooldown if c else 0 for c in converters]),
     )
 
 
-def _stat_rewards(config: GameConfig, layout: Layout):
+def _stat_rewards(config: GameConfig, layout: Layout) -> tuple[Any, Any, Any, Any]:
     shape = (layout.num_groups, len(layout.stat_rewards))
     weight, maximum = np.zeros(shape, np.float32), np.full(shape, np.inf, np.float32)
     index, kind = np.full(shape, -1, np.int32), np.zeros(shape, np.int32)
     for g, group in enumerate(layout.group_names):
+        if group not in config.groups:
+            continue
         names = agent_stat_names(layout, group)
         rewards = config.agent_settings(group).rewards.stat_rewards()
         for k, key in enumerate(layout.stat_rewards):
@@ -153,7 +173,7 @@ def _stat_rewards(config: GameConfig, layout: Layout):
                     index[g, k], kind[g, k] = names.get(base, -1), DERIVED.index(derived)
                 else:
                     index[g, k] = names.get(key, -1)
-    return jnp.asarray(weight), jnp.asarray(maximum), jnp.asarray(index), jnp.asarray(kind)
+    return weight, maximum, index, kind
 
 
 def _or_infinity(maximum: float | None) -> float:
@@ -168,9 +188,14 @@ def _table(rows, items):
     return _int(_rows(rows, items))
 
 
-def _int(x):
-    return jnp.asarray(np.asarray(x, np.int32))
+# Any, for type checkers: the fields of `Rules` are arrays of JAX, which these become.
+def _int(x) -> Any:
+    return np.asarray(x, np.int32)
 
 
-def _float(x):
-    return jnp.asarray(np.asarray(x, np.float32))
+def _float(x) -> Any:
+    return np.asarray(x, np.float32)
+
+
+def _bool(x) -> Any:
+    return np.asarray(x, bool)

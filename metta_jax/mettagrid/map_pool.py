@@ -1,6 +1,6 @@
 """Maps: checked, counted, and turned into a pool on the device. Host code, NumPy."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -53,13 +53,14 @@ def count_maps(config: GameConfig, maps: Sequence[np.ndarray]) -> MapCounts:
     )
 
 
-def build_maps(layout: Layout, maps: Sequence[np.ndarray], wall_swappable: np.ndarray) -> Maps:
-    """The pool of these maps."""
+def build_maps(layout: Layout, pools: Sequence[tuple[GameConfig, Sequence[np.ndarray]]]) -> Maps:
+    """One pool of the maps of one or several games, in their order; the layout has the names of all of them."""
+    maps = [rows for _, maps in pools for rows in maps]
     num_codes = layout.block_code + layout.num_blocks
     num_rows = layout.converter_code + layout.num_converters + layout.num_agents
     if num_rows * (2 * layout.num_items + 8) >= 1 << POINTER_BITS:
         raise ValueError(f"maps: {num_rows} kinds of objects with {layout.num_items} items are too many for one map")
-    arrays = [_map_arrays(layout, rows, wall_swappable) for rows in maps]
+    arrays = [_map_arrays(layout, config, rows) for config, maps in pools for rows in maps]
     stacked = {name: np.stack([a[name] for a in arrays]) for name in arrays[0]}
     stacked["grid"] = stacked["grid"].astype(np.int16 if num_codes <= np.iinfo(np.int16).max else np.int32)
     return Maps(
@@ -95,21 +96,24 @@ def _read_map(config: GameConfig, name: str, rows: Any) -> np.ndarray:
     return cells
 
 
-def _map_arrays(layout: Layout, rows: np.ndarray, wall_swappable: np.ndarray) -> dict[str, np.ndarray]:
+def _map_arrays(layout: Layout, config: GameConfig, rows: np.ndarray) -> dict[str, np.ndarray]:
     width = rows.shape[1]
     pad_rows, pad_columns = layout.pad
     r, c = np.divmod(np.arange(rows.size), width)
     cell = (r + pad_rows) * layout.stride + c + pad_columns
     names, inverse = np.unique(rows.reshape(-1), return_inverse=True)
 
-    def kinds(known: Sequence[str], prefix: str = "") -> np.ndarray:
-        """Index of every cell's name among `known`, -1 for others."""
-        index = {prefix + name: i for i, name in enumerate(known)}
+    def kinds(known: Sequence[str], own: Container[str], prefix: str = "") -> np.ndarray:
+        """Index of every cell's name among `known`, -1 for others and for what this game has no such thing of."""
+        index = {prefix + name: i for i, name in enumerate(known) if name in own}
         return np.asarray([index.get(str(name), -1) for name in names])[inverse]
 
-    wall, converter = kinds(layout.wall_names), kinds(layout.converter_names)
-    group = kinds(layout.group_names, "agent.")
-    is_block = (wall >= 0) & (np.append(wall_swappable, False)[wall])
+    walls = walls_of(config)
+    wall = kinds(layout.wall_names, walls)
+    converter = kinds(layout.converter_names, config.objects.keys() - walls.keys())
+    group = kinds(layout.group_names, config.groups, "agent.")
+    swappable = [name in walls and walls[name].swappable for name in layout.wall_names]
+    is_block = (wall >= 0) & (np.append(swappable, False)[wall])
     grid = np.zeros(layout.num_cells, np.int32)
     grid[cell] = np.where(wall >= 0, 1 + wall, 0)
     grid[cell[group >= 0]] = layout.agent_code + np.arange(layout.num_agents)

@@ -101,6 +101,7 @@ class Rules(flax.struct.PyTreeNode):
     stat_index: jax.Array  # [G, K] int32: where the statistic stands among those of an agent, -1 if it has none
     stat_kind: jax.Array  # [G, K] int32: index in `stats.DERIVED` of what is read of it
 
+    enabled: jax.Array  # [N] bool: whether this game has the action; all True unless tasks have different ones
     required: jax.Array  # [N, I] int32, -1 = not required
     cost: jax.Array  # [N, I] int32: consumed on success, 0 if only required, -1 for neither
     defense: jax.Array  # [I] int32, -1 = not needed

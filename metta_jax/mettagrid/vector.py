@@ -6,17 +6,40 @@ done, this costs nothing: the reset is one `lax.cond` for the whole batch.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import flax.struct
 import jax
 import jax.numpy as jnp
 
+from grid_kernels.gather import pick
 from metta_jax.mettagrid import step
 from metta_jax.mettagrid.environment import MettaGrid, check_array, drawn_keys, shared_rules
+from metta_jax.mettagrid.tasks import TaskGrid
 from metta_jax.mettagrid.types import EnvParams, EnvState, Rules, Stats, TimeStep
 
 MAX_AGENTS = 1536  # of one chunk of environments, see `VectorEnv._in_chunks`
+
+
+class TaskChooser(Protocol):
+    """Decides the task of each new episode: pure functions over a state of their own, see `metta_jax.curriculum`."""
+
+    def init(self, key: jax.Array) -> Any:
+        """The state before the first episode."""
+        ...
+
+    def sample(self, state: Any, key: jax.Array) -> jax.Array:
+        """int32 [], the task of a first episode."""
+        ...
+
+    def advance(
+        self, state: Any, task: jax.Array, score: jax.Array, done: jax.Array, keys: jax.Array
+    ) -> tuple[Any, jax.Array]:
+        """Learns from the episodes that are `done` and draws the tasks of the next ones, in the order of environments.
+
+        `task` int32 [n], `score` float32 [n], `done` bool [n], `keys` [n]; other rows of `task` come back unchanged.
+        """
+        ...
 
 
 class EpisodeInfo(flax.struct.PyTreeNode):
@@ -26,6 +49,7 @@ class EpisodeInfo(flax.struct.PyTreeNode):
     episode_return: jax.Array  # [N, A] float32, before group sharing
     episode_length: jax.Array  # [N] int32
     agent_stats: Stats | None  # [N, A, K]
+    task: jax.Array | None = None  # [N] int32: of these episodes, None without a curriculum
 
 
 class VectorState(flax.struct.PyTreeNode):
@@ -33,6 +57,8 @@ class VectorState(flax.struct.PyTreeNode):
 
     env: EnvState  # [N, ...]
     max_steps: jax.Array  # [N] int32: the step limit of the running episode
+    task: jax.Array | None = None  # [N] int32: the task of the running episode, None without a curriculum
+    curriculum: Any = None  # the state of the curriculum, one for all environments
 
 
 class VectorTimeStep(flax.struct.PyTreeNode):
@@ -55,17 +81,22 @@ class VectorEnv:
       num_envs: N.
       staggered: the first episode of each environment gets a step limit drawn from 1..max_steps, so that episodes of a
         batch do not all end in the same step.
+      curriculum: decides the task of every episode; `env` is then a `TaskGrid`, and `params.rules` has a leading axis T
+        of its tasks. Each environment reads the rules of its own task.
 
     Raises:
       ValueError: if `num_envs` is not a positive number.
     """
 
-    def __init__(self, env: MettaGrid, num_envs: int, *, staggered: bool = False):
+    def __init__(
+        self, env: MettaGrid, num_envs: int, *, staggered: bool = False, curriculum: TaskChooser | None = None
+    ):
         if isinstance(num_envs, bool) or not isinstance(num_envs, int) or num_envs < 1:
             raise ValueError(f"num_envs: {num_envs!r} is not a positive integer")
         self.env = env
         self.num_envs = num_envs
         self.staggered = staggered
+        self.curriculum = curriculum
 
     def reset(self, params: EnvParams, key: jax.Array) -> tuple[VectorState, VectorTimeStep]:
         """Starts the first episodes. Pure.
@@ -78,23 +109,27 @@ class VectorEnv:
           key: typed key.
         """
         keys = jax.random.split(key, self.num_envs + 1)
-        params = _batched(params)
-        max_steps = jnp.broadcast_to(params.rules.max_steps, (self.num_envs,))
+        params = self._batched(params)
+        curriculum, task = self._first_tasks(keys)
+        max_steps = jnp.broadcast_to(_rules_of(params.rules, task).max_steps, (self.num_envs,))
         if self.staggered:
             drawn = jax.random.randint(keys[-1], (self.num_envs,), 1, jnp.maximum(max_steps, 1) + 1, jnp.int32)
             max_steps = jnp.where(max_steps > 0, drawn, 0)
 
-        def start(rules: Rules, keys: jax.Array) -> tuple[EnvState, TimeStep]:
-            return self._start(params.replace(rules=rules), keys)
+        def start(rules: Rules, _: None, task: jax.Array | None, keys: jax.Array) -> tuple[None, Any]:
+            return None, self._start(params.replace(rules=_rules_of(rules, task)), keys)
 
-        env, timestep = self._in_chunks(start, params.rules, keys[:-1])
+        _, (env, timestep) = self._in_chunks(start, params.rules, None, task, keys[:-1])
         none = jnp.zeros((self.num_envs,), bool)
-        return VectorState(env, max_steps), VectorTimeStep(
-            **vars(timestep), final_observation=timestep.observation, episode=_episode(env, none)
+        return VectorState(env, max_steps, task, curriculum), VectorTimeStep(
+            **vars(timestep), final_observation=timestep.observation, episode=_episode(env, none, task)
         )
 
     def step(self, params: EnvParams, state: VectorState, actions: jax.Array) -> tuple[VectorState, VectorTimeStep]:
         """Plays one step in all environments and starts new episodes where one ends. Pure.
+
+        With a curriculum, every episode that ends is reported to it, and then the next task of that environment is
+        drawn, one environment after the other.
 
         Args:
           params: as in `reset`.
@@ -104,33 +139,51 @@ class VectorEnv:
           ValueError: if the shape or the dtype of `actions` is wrong.
         """
         check_array("actions", actions, (self.num_envs, self.env.num_agents, 2))
-        params = _batched(params)
+        params = self._batched(params)
 
-        def play(rules: Rules, state: VectorState, actions: jax.Array) -> tuple[VectorState, VectorTimeStep]:
-            return self._play(params.replace(rules=rules), state, actions)
+        def play(rules: Rules, curriculum: Any, state: VectorState, actions: jax.Array) -> tuple[Any, Any]:
+            return self._play(params.replace(rules=rules), curriculum, state, actions)
 
-        return self._in_chunks(play, params.rules, state, jnp.asarray(actions))
+        batch = state.replace(curriculum=None)
+        curriculum, (batch, timestep) = self._in_chunks(
+            play, params.rules, state.curriculum, batch, jnp.asarray(actions)
+        )
+        return batch.replace(curriculum=curriculum), timestep
 
-    def _play(self, params: EnvParams, state: VectorState, actions: jax.Array) -> tuple[VectorState, VectorTimeStep]:
-        episode_params = params.replace(rules=params.rules.replace(max_steps=state.max_steps))
+    def _play(self, params: EnvParams, curriculum: Any, state: VectorState, actions: jax.Array) -> tuple[Any, Any]:
+        rules = _rules_of(params.rules, state.task)
+        episode_params = params.replace(rules=rules.replace(max_steps=state.max_steps))
         keys = drawn_keys(state.env, self.env.num_agents)
-        env, timestep = step.step(self.env.layout, episode_params, state.env, actions, keys)
+        masks = isinstance(self.env, TaskGrid) and self.env.masks_actions
+        known = _known_actions(rules, actions) if masks else actions
+        env, timestep = step.step(self.env.layout, episode_params, state.env, known, keys)
         done = timestep.terminated[:, 0] | timestep.truncated[:, 0]
 
-        def next_episodes(state: VectorState, observation: jax.Array) -> tuple[VectorState, jax.Array]:
+        def next_episodes(curriculum: Any, state: VectorState, observation: jax.Array) -> tuple[Any, Any, jax.Array]:
             # Orders of agents use the steps from 1 on, so step 0 of an episode's key is free to seed the next one.
             keys = jax.vmap(lambda key: jax.random.fold_in(key, 0))(state.env.key)
-            fresh, first = self._start(params, keys)
+            task = state.task
+            if self.curriculum is not None and task is not None:
+                score = jnp.mean(state.env.episode_return, axis=1)
+                curriculum, task = self.curriculum.advance(curriculum, task, score, done, _task_keys(keys))
+            rules = _rules_of(params.rules, task)
+            fresh, first = self._start(params.replace(rules=rules), keys)
             choose = _chooser(done)
-            limit = jnp.broadcast_to(params.rules.max_steps, done.shape)
-            new = VectorState(jax.tree.map(choose, fresh, state.env), choose(limit, state.max_steps))
-            return new, choose(first.observation, observation)
+            limit = jnp.broadcast_to(rules.max_steps, done.shape)
+            new = VectorState(jax.tree.map(choose, fresh, state.env), choose(limit, state.max_steps), task)
+            return curriculum, new, choose(first.observation, observation)
 
-        new = VectorState(env, state.max_steps)
-        state, observation = jax.lax.cond(jnp.any(done), next_episodes, lambda *same: same, new, timestep.observation)
+        new, observation = state.replace(env=env), timestep.observation
+        curriculum, new, observation = jax.lax.cond(
+            jnp.any(done), next_episodes, lambda *same: same, curriculum, new, observation
+        )
         final_observation = timestep.observation
         timestep = timestep.replace(observation=observation)
-        return state, VectorTimeStep(**vars(timestep), final_observation=final_observation, episode=_episode(env, done))
+        episode = _episode(env, done, state.task)
+        return curriculum, (
+            new,
+            VectorTimeStep(**vars(timestep), final_observation=final_observation, episode=episode),
+        )
 
     def _start(self, params: EnvParams, keys: jax.Array) -> tuple[EnvState, TimeStep]:
         """A new episode for each key, on a map drawn from the pool."""
@@ -140,20 +193,41 @@ class VectorEnv:
         drawn = jax.vmap(lambda key, count: jax.random.randint(key, (), 0, count, jnp.int32))(keys[:, 0], count)
         return step.reset(self.env.layout, params, keys[:, 1], first + drawn)
 
-    def _in_chunks(self, fn: Callable[..., Any], rules: Rules, *batch: Any) -> Any:
-        """`fn(rules, *batch)` for all environments, so many at a time that their arrays stay in the cache.
+    def _first_tasks(self, keys: jax.Array) -> tuple[Any, jax.Array | None]:
+        """The state of the curriculum and a task for every environment, from the keys of `reset`."""
+        if self.curriculum is None:
+            return None, None
+        state, sample = self.curriculum.init(_task_keys(keys[-1:])[0]), self.curriculum.sample
+        return state, jax.vmap(lambda key: sample(state, key))(_task_keys(keys[:-1]))
+
+    def _batched(self, params: EnvParams) -> EnvParams:
+        """Parameters whose rules have a leading axis: 1 if all environments share them, N, or T with a curriculum."""
+        if self.curriculum is not None:
+            num_tasks = self.env.num_tasks if isinstance(self.env, TaskGrid) else 0
+            if params.rules.max_steps.shape != (num_tasks,):
+                raise ValueError(f"params.rules: shape {params.rules.max_steps.shape} is not that of {num_tasks} tasks")
+            return params
+        return params if params.rules.max_steps.ndim else shared_rules(params)
+
+    def _in_chunks(self, fn: Callable[..., Any], rules: Rules, carry: Any, *batch: Any) -> tuple[Any, Any]:
+        """`fn(rules, carry, *batch)` for all environments, so many at a time that their arrays stay in the cache.
 
         Without it the cost of a step grows with the number of environments (threefold from 64 to 4,096 with 24 agents).
-        Resets become cheaper too: only chunks in which an episode ends make new ones.
+        Resets become cheaper too: only chunks in which an episode ends make new ones. `fn` returns a new `carry`, which
+        goes from chunk to chunk, and what belongs to its environments.
         """
         num_chunks = self.num_envs // _chunk_size(self.num_envs, self.env.num_agents)
         if num_chunks == 1:
-            return fn(rules, *batch)
-        shared = rules.max_steps.shape[0] == 1
+            return fn(rules, carry, *batch)
+        shared = self.curriculum is not None or rules.max_steps.shape[0] == 1
         chunks = batch if shared else (rules, *batch)
         chunks = jax.tree.map(lambda x: x.reshape(num_chunks, x.shape[0] // num_chunks, *x.shape[1:]), chunks)
-        out = jax.lax.map(lambda chunk: fn(rules, *chunk) if shared else fn(*chunk), chunks)
-        return jax.tree.map(lambda x: x.reshape(self.num_envs, *x.shape[2:]), out)
+
+        def one_chunk(carry: Any, chunk: Any) -> tuple[Any, Any]:
+            return fn(rules, carry, *chunk) if shared else fn(chunk[0], carry, *chunk[1:])
+
+        carry, out = jax.lax.scan(one_chunk, carry, chunks)
+        return carry, jax.tree.map(lambda x: x.reshape(self.num_envs, *x.shape[2:]), out)
 
 
 def _chunk_size(num_envs: int, num_agents: int) -> int:
@@ -166,12 +240,26 @@ def _chunk_size(num_envs: int, num_agents: int) -> int:
     return size if 4 * size >= min(most, num_envs) else num_envs
 
 
-def _batched(params: EnvParams) -> EnvParams:
-    return params if params.rules.max_steps.ndim else shared_rules(params)
+def _rules_of(rules: Rules, task: jax.Array | None) -> Rules:
+    """The rules of each environment, from those of all tasks."""
+    return rules if task is None else jax.tree.map(lambda x: x.at[task].get(mode="promise_in_bounds"), rules)
 
 
-def _episode(env: EnvState, done: jax.Array) -> EpisodeInfo:
-    return EpisodeInfo(done, env.episode_return, env.step, env.agent_stats)
+def _known_actions(rules: Rules, actions: jax.Array) -> jax.Array:
+    """The actions `[n, A, 2]`; type -1 in place of those that the task of an environment does not have."""
+    kind = actions[..., 0]
+    exists = (kind >= 0) & (kind < rules.enabled.shape[1])
+    missing = exists & ~pick(rules.enabled, jnp.where(exists, kind, 0))
+    return actions.at[..., 0].set(jnp.where(missing, -1, kind))
+
+
+def _task_keys(keys: jax.Array) -> jax.Array:
+    """Keys that draw tasks. Of the same keys `split` draws maps and episodes: that uses up folds 0 and 1."""
+    return jax.vmap(lambda key: jax.random.fold_in(key, 2))(keys)
+
+
+def _episode(env: EnvState, done: jax.Array, task: jax.Array | None) -> EpisodeInfo:
+    return EpisodeInfo(done, env.episode_return, env.step, env.agent_stats, task)
 
 
 def _chooser(done: jax.Array):

@@ -28,6 +28,9 @@ def init_state(
     agent_key, env_key, run_key = jax.random.split(key, 3)
     params = plan.agent.init(agent_key) if params is None else params
     env_state, timestep = plan.env.reset(env_params, env_key)
+    curriculum: Any = ()
+    if plan.curriculum is not None:
+        curriculum, env_state = env_state.curriculum, env_state.replace(curriculum=None)
     num_agents = plan.layout.num_agents
     observation = timestep.observation.reshape(num_agents, *timestep.observation.shape[2:])
     recurrent = plan.agent.initial_state(num_agents)
@@ -51,7 +54,7 @@ def init_state(
         teacher_params=teacher_params,
         teacher_recurrent=tuple(teacher.agent.initial_state(num_agents) for teacher in plan.teachers),
         episodes=zero_episodes(plan.num_envs, plan.agents_per_env),
-        curriculum=(),
+        curriculum=curriculum,
         key=run_key,
         agent_step=StepCounter.create(0),
         epoch=jnp.zeros((), jnp.int32),

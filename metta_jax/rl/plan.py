@@ -41,13 +41,19 @@ class TrainingPlan:
         return self.env.num_agents
 
     @property
+    def curriculum(self) -> Any:
+        """What decides the task of each episode; None if there is only one task."""
+        return getattr(self.env, "curriculum", None)
+
+    @property
     def values_truncated_episodes(self) -> bool:
         """Whether a rollout must know the value of final observations: episodes can be truncated and it is asked for.
 
         Environments that do not say whether they truncate are taken to.
         """
-        game = getattr(self.env, "config", None)
-        return self.config.advantage.bootstrap_truncated and bool(getattr(game, "episode_truncates", True))
+        games = getattr(self.env, "task_configs", (getattr(self.env, "config", None),))
+        truncates = any(getattr(game, "episode_truncates", True) for game in games)
+        return self.config.advantage.bootstrap_truncated and truncates
 
     @property
     def uses_reference_weights(self) -> bool:

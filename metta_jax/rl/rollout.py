@@ -32,6 +32,8 @@ CONSTANT_FIELDS = (
 def reset_for_rollout(plan: TrainingPlan, state: TrainState) -> TrainState:
     """Write from the first slot again and count episodes from zero; environments and recurrent states go on."""
     # The ratio is the one field that no slot writes.
+    if plan.curriculum is not None:
+        state = state.replace(curriculum=plan.curriculum.begin_rollout(state.curriculum))
     return state.replace(
         experience=state.experience.replace(ratio=jnp.ones_like(state.experience.ratio)),
         position=jnp.zeros((), jnp.int32),
@@ -46,7 +48,7 @@ def perform_rollout_step(
 
     Returns:
         state; info: done bool [N], episode_return float32 [N, A / N], episode_length int32 [N] of the episodes that
-        ended in this step.
+        ended in this step; with a curriculum also task int32 [N], their numbers.
     """
     constants = _constants(state)
     carry = without_constants(state)
@@ -117,8 +119,8 @@ def rollout_slot(plan: TrainingPlan, env_params: Any, state: TrainState) -> tupl
     # Every slot is also the one that follows its predecessor; what is written at the end of a round stands.
     experience = _write_next(plan, experience, jnp.maximum(state.position - 1, 0), state, value[:, 0])
 
-    env_state, timestep = plan.env.step(env_params, state.env_state, _per_env(plan, action))
-    state = state.replace(env_state=env_state, recurrent=recurrent, teacher_recurrent=teacher_recurrent, key=key)
+    state, timestep = _step(plan, env_params, state, _per_env(plan, action))
+    state = state.replace(recurrent=recurrent, teacher_recurrent=teacher_recurrent, key=key)
     state = state.replace(
         experience=experience,
         observation=_flat(timestep.observation),
@@ -135,6 +137,8 @@ def rollout_slot(plan: TrainingPlan, env_params: Any, state: TrainState) -> tupl
         "episode_return": timestep.episode.episode_return,
         "episode_length": timestep.episode.episode_length,
     }
+    if plan.curriculum is not None:
+        info["task"] = timestep.episode.task
     return state, info
 
 
@@ -168,6 +172,17 @@ def episode_ended(plan: TrainingPlan, done: jax.Array, truncated: jax.Array) -> 
     if not plan.config.recurrence.reset_at_episode_end:
         return None
     return jnp.maximum(done, truncated) > 0.0
+
+
+def _step(plan: TrainingPlan, env_params: Any, state: TrainState, actions: jax.Array) -> tuple[TrainState, Any]:
+    """Step the environments; a curriculum learns from the episodes that end and chooses the next tasks."""
+    if plan.curriculum is None:
+        env_state, timestep = plan.env.step(env_params, state.env_state, actions)
+        return state.replace(env_state=env_state), timestep
+    env_state = state.env_state.replace(curriculum=state.curriculum)
+    env_state, timestep = plan.env.step(env_params, env_state, actions)
+    curriculum, env_state = env_state.curriculum, env_state.replace(curriculum=None)
+    return state.replace(env_state=env_state, curriculum=curriculum), timestep
 
 
 def _final_value(plan: TrainingPlan, state: TrainState, timestep: Any, key: jax.Array) -> jax.Array:
@@ -232,6 +247,7 @@ def _no_info(plan: TrainingPlan) -> dict[str, jax.Array]:
         "done": jnp.zeros((plan.num_envs,), bool),
         "episode_return": jnp.zeros((plan.num_envs, plan.agents_per_env), jnp.float32),
         "episode_length": jnp.zeros((plan.num_envs,), jnp.int32),
+        **({} if plan.curriculum is None else {"task": jnp.zeros((plan.num_envs,), jnp.int32)}),
     }
 
 

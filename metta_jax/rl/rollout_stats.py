@@ -12,10 +12,11 @@ import numpy as np
 def unpack_infos(info: Mapping[str, Any]) -> list[dict[str, Any]]:
     """One dict per episode that ended in a `rollout_step`; [] if none did. Waits for the arrays.
 
-    Keys: env (index of the environment), episode_return (per agent), reward (their mean), episode_length.
+    Keys: env (index of the environment), episode_return (per agent), reward (their mean), episode_length, and, with a
+    curriculum, task (its number, an index of `task_names`).
 
     Args:
-        info: done bool [N], episode_return float32 [N, agents], episode_length int32 [N].
+        info: done bool [N], episode_return float32 [N, agents], episode_length int32 [N], perhaps task int32 [N].
     """
     host = jax.device_get(dict(info))
     return [
@@ -24,6 +25,7 @@ def unpack_infos(info: Mapping[str, Any]) -> list[dict[str, Any]]:
             "episode_return": [float(value) for value in host["episode_return"][index]],
             "reward": float(np.mean(host["episode_return"][index])),
             "episode_length": int(host["episode_length"][index]),
+            **({"task": int(host["task"][index])} if "task" in host else {}),
         }
         for index in np.flatnonzero(host["done"])
     ]

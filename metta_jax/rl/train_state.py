@@ -182,7 +182,7 @@ class TrainState(struct.PyTreeNode):
     teacher_params: tuple[Params, ...]
     teacher_recurrent: tuple[Recurrent, ...]
     episodes: EpisodeTotals
-    curriculum: Any
+    curriculum: Any  # CurriculumState, one for all environments; () if there is only one task
     key: jax.Array
     agent_step: StepCounter
     epoch: jax.Array  # int32 [], update epochs

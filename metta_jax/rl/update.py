@@ -213,7 +213,8 @@ def update_metrics(plan: TrainingPlan, state: TrainState, batch: Experience) -> 
 
     losses/* and experience/*; parameters/learning_rate (of this update), epoch_steps, num_minibatches; episode/count,
     episode/return_sum (mean over agents, summed over episodes) and episode/length_sum of the episodes that ended in
-    this rollout; grad/skipped, the optimizer steps left out so far. If `grad_mean_variance_interval` is on also
+    this rollout; grad/skipped, the optimizer steps left out so far. With a curriculum, its `stats`. If
+    `grad_mean_variance_interval` is on also
     grad/mean, grad/variance, grad/norm, grad/clipped_norm, NaN when no epoch of this update was due.
     """
     metrics = {f"losses/{name}": value for name, value in loss_stats(state.losses, unused=plan.unused_losses).items()}
@@ -226,6 +227,8 @@ def update_metrics(plan: TrainingPlan, state: TrainState, batch: Experience) -> 
     metrics["episode/return_sum"] = jnp.sum(jnp.mean(state.episodes.return_sum, axis=1))
     metrics["episode/length_sum"] = jnp.sum(state.episodes.length_sum)
     metrics["grad/skipped"] = state.num_skipped_steps
+    if plan.curriculum is not None:
+        metrics |= plan.curriculum.stats(state.curriculum)
     if plan.config.grad_mean_variance_interval > 0:
         for name in ("mean", "variance", "norm", "clipped_norm"):
             metrics[f"grad/{name}"] = getattr(state.gradient_stats, name)

@@ -13,8 +13,6 @@ from metta_jax.worlds.base_rules import SHAPED_REWARDS, base_game
 from metta_jax.worlds.options import WorldOptions
 from metta_jax.worlds.world import World
 
-_NUM_ROOMS = 4
-
 
 @dataclass(frozen=True)
 class _Arena:
@@ -65,11 +63,27 @@ _VARIANTS = {
     "tag": ("", "_easy", "_easy_shaped"),
 }
 
+_TASKS = {
+    "basic": "Four open rooms with mines, generators and altars",
+    "combat": "The basic arena with lasers and armor",
+    "advanced": "The combat arena with lab, factory and temple",
+    "tag": "Hearts need a blueprint too, and few altars make them",
+}
+_DIFFERENCES = {
+    "": "",
+    "_easy": ", cheaper recipes",
+    "_easy_shaped": ", cheaper recipes, rewards for every step on the way",
+    "_poor": ", few mines and generators",
+}
+_TAKES = ("num_agents", "width", "height", "items", "num_rooms", "objects")
+
 
 def arena_worlds() -> dict[str, World]:
     """All arena worlds by name."""
     return {
-        f"arena/{kind}{variant}": partial(_arena, kind, variant)
+        f"arena/{kind}{variant}": World(
+            partial(_arena, kind, variant), f"{_TASKS[kind]}{_DIFFERENCES[variant]}.", _TAKES
+        )
         for kind, variants in _VARIANTS.items()
         for variant in variants
     }
@@ -78,14 +92,15 @@ def arena_worlds() -> dict[str, World]:
 def _arena(kind: str, variant: str, options: WorldOptions) -> EnvConfig:
     arena = _ARENAS[kind]
     is_easy = "easy" in variant
-    agents = options.agents_per_room(6, _NUM_ROOMS)
+    rooms = options.rooms(4)
+    agents = options.agents_per_room(6, rooms)
     width, height = options.size(25, 25)
     objects = {**arena.objects, "block": 20, "wall": 20}
     if variant == "_poor":
         objects |= {"mine_red": 3, "generator_red": 2}
     changes = {**arena.changes, **arena.easy_changes} if is_easy else arena.changes
     game = base_game(
-        num_agents=_NUM_ROOMS * agents,
+        num_agents=rooms * agents,
         object_sets=arena.object_sets,
         items=options.items or "classic",
         easy=arena.easy if is_easy else (),
@@ -93,11 +108,11 @@ def _arena(kind: str, variant: str, options: WorldOptions) -> EnvConfig:
         changes=changes,
     )
     maps = MapGen(
-        Random(objects=objects, agents=agents, too_many_is_ok=False),
+        Random(objects=options.counts(objects), agents=agents, too_many_is_ok=False),
         width=width,
         height=height,
         border_width=arena.border_width,
-        instances=_NUM_ROOMS,
+        instances=rooms,
         instance_border_width=0,
     )
     return EnvConfig(game=game, map_builder=maps)

@@ -24,11 +24,19 @@ OBJECT_SETS = {
     "combat": ("armory", "lasery"),
     "advanced": ("lab", "factory", "temple"),
 }
+ALL_SETS = tuple(OBJECT_SETS)
 
 SHAPED_REWARDS = {
     "heart": 1, "ore_red": 0.1, "ore_red_max": 1, "battery_red": 0.8, "battery_red_max": 1,
     "laser": 0.5, "laser_max": 1, "armor": 0.5, "armor_max": 1, "blueprint": 0.5, "blueprint_max": 1,
 }  # fmt: skip
+
+_ACTIONS = ("noop", "move", "rotate", "put_items", "get_items", "attack", "swap")
+
+
+def team_groups(num_teams: int, shared: float = 0.5) -> dict[str, dict[str, Any]]:
+    """Groups `team_1`, `team_2`, ... with ids 1, 2, ...; each shares so much of its rewards."""
+    return {f"team_{team}": {"id": team, "group_reward_pct": shared} for team in range(1, num_teams + 1)}
 
 
 class Recipe(NamedTuple):
@@ -79,6 +87,11 @@ def base_game(
     rewards: Mapping[str, float] | None = None,
     changes: Mapping[str, Mapping[str, Any]] | None = None,
     change_color: bool = False,
+    max_steps: int = 1000,
+    groups: Mapping[str, Mapping[str, Any]] | None = None,
+    without: Iterable[str] = (),
+    limits: Mapping[str, int] | None = None,
+    limit: int = 50,
 ) -> GameConfig:
     """The shared rules as a game.
 
@@ -90,6 +103,11 @@ def base_game(
       rewards: item rewards; None: 1 for a heart.
       changes: object name -> settings that replace those of its recipe.
       change_color: whether agents may change their color.
+      max_steps: length of an episode.
+      groups: group name -> its settings; None: all agents are of group `agent`.
+      without: actions that are disabled.
+      limits: item -> how many of it an agent can hold, for those other than `limit`; a heart's is 255 anyway.
+      limit: how many an agent can hold of any other item.
 
     Raises:
       ValueError: `items` is not known.
@@ -101,33 +119,29 @@ def base_game(
     for name in (name for key in object_sets for name in OBJECT_SETS[key]):
         objects[name] = _object(name, easy=name in easy, items=names, changes=changes.get(name, {}))
     rewards = {"heart": 1} if rewards is None else rewards
+    enabled = {name: {"enabled": name not in set(without)} for name in _ACTIONS}
     return GameConfig.model_validate(
         {
             "inventory_item_names": names,
             "num_agents": num_agents,
-            "max_steps": 1000,
+            "max_steps": max_steps,
             "obs_width": 11,
             "obs_height": 11,
             "num_observation_tokens": 200,
             "agent": {
-                "default_resource_limit": 50,
-                "resource_limits": {"heart": 255},
+                "default_resource_limit": limit,
+                "resource_limits": {"heart": 255, **_known(limits or {}, names)},
                 "freeze_duration": 10,
                 "rewards": {"inventory": _known(rewards, names)},
             },
-            "groups": {"agent": {"id": 0}},
+            "groups": groups or {"agent": {"id": 0}},
             "actions": {
-                "noop": {"enabled": True},
-                "move": {"enabled": True},
-                "rotate": {"enabled": True},
-                "put_items": {"enabled": True},
-                "get_items": {"enabled": True},
+                **enabled,
                 "attack": {
-                    "enabled": True,
+                    **enabled["attack"],
                     "consumed_resources": _known({"laser": 1}, names),
                     "defense_resources": _known({"armor": 1}, names),
                 },
-                "swap": {"enabled": True},
                 "change_color": {"enabled": change_color},
                 "change_glyph": {"enabled": False, "number_of_glyphs": 4},
             },

@@ -6,46 +6,58 @@ from metta_jax.config import EnvConfig, GameConfig
 from metta_jax.mapgen import RandomRoom
 from metta_jax.worlds import object_types as types
 from metta_jax.worlds.options import WorldOptions
+from metta_jax.worlds.world import World
+
+# Their five items are part of the rules.
+_TAKES = ("num_agents", "width", "height", "objects")
 
 
-def default_world(options: WorldOptions) -> EnvConfig:
+def default_worlds() -> dict[str, World]:
+    """`default` and `forage`."""
+    return {
+        "default": World(
+            _default, "One room, one way from ore to batteries to hearts; the world without a name.", _TAKES
+        ),
+        "forage": World(_forage, "The default world's rules with more to find: 30 altars hold a heart each.", _TAKES),
+    }
+
+
+def _default(options: WorldOptions) -> EnvConfig:
     """Four agents in 32 x 32 cells, unless `options` say otherwise."""
-    if options.items is not None:
-        raise ValueError(f"items: {options.items!r} cannot be chosen: the default world has five items of its own")
     num_agents = options.num_agents or 4
     width, height = options.size(32, 32)
     room = RandomRoom(
         width=width,
         height=height,
-        objects={"mine_red": 2, "generator_red": 1, "altar": 1, "wall": 5, "block": 3},
+        objects=options.counts({"mine_red": 2, "generator_red": 1, "altar": 1, "wall": 5, "block": 3}),
         agents=num_agents,
         border_width=2,
     )
-    return EnvConfig(game=_game(num_agents), map_builder=room)
+    return EnvConfig(game=default_game(num_agents), map_builder=room)
 
 
-def forage(options: WorldOptions) -> EnvConfig:
+def _forage(options: WorldOptions) -> EnvConfig:
     """The default world's rules on a rich map: 30 altars that hold one heart each, and work for the next ones.
 
     In the default world an agent that acts at random hardly ever meets a mine. Here it finds about one heart an
     episode, so that there is something to learn from within minutes. The whole map is as large as the default room.
     """
-    if options.items is not None:
-        raise ValueError(f"items: {options.items!r} cannot be chosen: this world has five items of its own")
     num_agents = options.num_agents or 4
     width, height = options.size(30, 30)
     room = RandomRoom(
         width=width,
         height=height,
-        objects={"mine_red": 12, "generator_red": 12, "altar": 30, "wall": 60, "block": 25},
+        objects=options.counts({"mine_red": 12, "generator_red": 12, "altar": 30, "wall": 60, "block": 25}),
         agents=num_agents,
         border_width=1,
     )
     altar = {"initial_resource_count": 1, "cooldown": 1000, "max_output": 5}
-    return EnvConfig(game=_game(num_agents).replace(objects={"altar": altar}), map_builder=room)
+    return EnvConfig(game=default_game(num_agents).replace(objects={"altar": altar}), map_builder=room)
 
 
-def _game(num_agents: int) -> GameConfig:
+def default_game(num_agents: int) -> GameConfig:
+    """The rules of the default world."""
+
     def converter(type_id: int, inputs: dict[str, int], outputs: dict[str, int], color: int = 0) -> dict[str, object]:
         return {
             "type_id": type_id,

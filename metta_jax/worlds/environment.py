@@ -1,46 +1,56 @@
-"""A named world as a batch of environments."""
+"""A named world, or the worlds of a curriculum, as a batch of environments."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 
 from metta_jax.agent.device import find_device
 from metta_jax.config import EnvConfig, GameConfig
-from metta_jax.mapgen import MapBuilder, build_maps
-from metta_jax.mettagrid import EnvParams, MettaGrid, VectorEnv, VectorState, VectorTimeStep
+from metta_jax.curriculum import Curriculum, Kind
+from metta_jax.mapgen import GameMap, MapBuilder, build_maps
+from metta_jax.mettagrid import EnvParams, MettaGrid, TaskGrid, VectorEnv, VectorState, VectorTimeStep, task_params
 from metta_jax.mettagrid.types import StatsLevel
 from metta_jax.worlds.base_rules import ItemSet
-from metta_jax.worlds.registry import get_world
+from metta_jax.worlds.curricula import make_curriculum
 
-DEFAULT_NUM_MAPS = 64
+DEFAULT_NUM_MAPS = 64  # of one world
+SHARED_NUM_MAPS = 256  # of all worlds of a curriculum together
+LEAST_NUM_MAPS = 4  # of each
 
 
 class Environment:
-    """`num_envs` environments of one world, with auto-reset; a static description and two pure functions.
+    """`num_envs` environments of one world or one curriculum, with auto-reset; two pure functions and what is static.
 
     Letters: N environments, A agents in each, T observation tokens.
 
     Args:
-      curriculum_path: name of a world, see `worlds.list()`; None: the default world.
+      curriculum_path: name of a world, see `worlds.list()`, or of a curriculum, see `worlds.list_curricula()`; or a
+        curriculum, or what `make_curriculum` takes; None: the default world. All tasks of a curriculum run in one
+        compiled program, and every episode plays the one that the curriculum draws.
       env_config: rules and map builder instead of a name.
       num_envs: exactly so many environments.
       num_agents, width, height: override the named world's; agents on the whole map, and the size of one room.
-      seed: of the maps; None means 0. Same seed, same maps.
+      seed: of the maps and of sampled rules; None means 0. Same seed, same maps.
       is_training: the first episode of each environment gets a random length, so that they do not all end together.
       device: where the arrays of `params` are put: a jax.Device, or a name such as "cpu", "cuda:1" or "cuda,cpu" (the
         first one that there is); None: JAX's default.
       items: item set of the named world, "classic" or "full"; None: what the world has.
-      num_maps: size of the pool of maps from which every reset draws one.
+      num_maps: size of the pool of maps from which every reset draws one; in a curriculum, of every task with maps of
+        its own. None: 64 for one world; for several 256 in all, but at least 4 each.
       stats: which statistics of an episode are kept, "full", "totals" or "none".
       num_workers, batch_size, async_factor, zero_copy, vectorization: accepted for scripts written for the original,
         without effect: all environments run in one compiled step.
 
     Attributes:
-      params: what `reset` and `step` take; a pytree, so it can be replaced without recompiling.
-      config: the rules.
+      params: what `reset` and `step` take; a pytree, so it can be replaced without recompiling. With a curriculum, its
+        rules have a leading axis of tasks.
+      curriculum: what draws the task of each episode; None if there is only one task. Its state is part of what `reset`
+        and `step` return, and of the TrainState.
+      task_names, task_configs: by number of the task.
+      config: the rules; of the first task.
       mettagrid: one environment of the batch, for a closer look at a state.
       num_agents: agents of one environment.
       map_width, map_height: of the largest map, borders included.
@@ -51,7 +61,7 @@ class Environment:
 
     def __init__(
         self,
-        curriculum_path: str | None = None,
+        curriculum_path: str | Mapping[str, Any] | Kind | Curriculum | None = None,
         *,
         env_config: EnvConfig | Mapping[str, Any] | None = None,
         num_envs: int = 1,
@@ -62,7 +72,7 @@ class Environment:
         is_training: bool = True,
         device: Any = None,
         items: ItemSet | None = None,
-        num_maps: int = DEFAULT_NUM_MAPS,
+        num_maps: int | None = None,
         stats: StatsLevel = "totals",
         num_workers: int = 1,
         batch_size: int | None = None,
@@ -74,29 +84,39 @@ class Environment:
         if num_envs < 1:
             raise ValueError(f"num_envs: {num_envs} is not at least 1")
         overrides = {"num_agents": num_agents, "width": width, "height": height, "items": items}
-        if env_config is None:
-            world = get_world("default" if curriculum_path is None else curriculum_path, **overrides)
+        if env_config is not None:
+            worlds = (_given_world(env_config, {"curriculum_path": curriculum_path, **overrides}),)
+            names, curriculum = ("env_config",), None
         else:
-            world = _given_world(env_config, {"curriculum_path": curriculum_path, **overrides})
-        builder = world.map_builder
-        if not isinstance(builder, MapBuilder):
-            raise ValueError(f"env_config.map_builder: {builder!r} is no map builder, it has no method build(rng)")
+            path = "default" if curriculum_path is None else curriculum_path
+            curriculum = make_curriculum(path, seed=seed or 0, **overrides)
+            worlds, names = curriculum.env_configs, curriculum.task_names
         found_device = find_device(device)
-        maps = build_maps(builder, seed=seed or 0, num_maps=num_maps)
+        pools = _build_pools(worlds, names, seed=seed or 0, num_maps=num_maps)
+        games = [world.game for world in worlds]
+        rows = {id(pool): [game_map.to_lists() for game_map in pool] for pool in pools}
 
-        self.env_config = world
+        self.env_config = worlds[0]
         self.num_envs = num_envs
-        self.mettagrid = MettaGrid(world.game, [game_map.to_lists() for game_map in maps], stats=stats)
-        self.vector = VectorEnv(self.mettagrid, num_envs=num_envs, staggered=is_training)
+        if len(worlds) == 1:  # nothing to choose: a program without tasks
+            self.curriculum: Curriculum | None = None
+            self.mettagrid = MettaGrid(games[0], rows[id(pools[0])], stats=stats)
+        else:
+            self.curriculum = curriculum
+            self.mettagrid = TaskGrid(games, [rows[id(pool)] for pool in pools], names=names, stats=stats)
+        self.task_names: tuple[str, ...] = tuple(names)
+        self.task_configs: tuple[GameConfig, ...] = tuple(games)
+        self.vector = VectorEnv(self.mettagrid, num_envs, staggered=is_training, curriculum=self.curriculum)
         self.params: EnvParams = jax.device_put(self.mettagrid.params, found_device)
-        self.labels = tuple(dict.fromkeys((*world.labels, *maps[0].labels)))
+        labels = [(*world.labels, *pool[0].labels) for world, pool in zip(worlds, pools, strict=True)]
+        self.labels = tuple(dict.fromkeys(label for some in labels for label in some))
 
         grid = self.mettagrid
-        self.config: GameConfig = world.game
+        self.config: GameConfig = games[0]
         self.num_agents = grid.num_agents
         self.max_steps = grid.max_steps
-        self.map_width = max(game_map.grid.shape[1] for game_map in maps)
-        self.map_height = max(game_map.grid.shape[0] for game_map in maps)
+        self.map_width = grid.map_width
+        self.map_height = grid.map_height
         self.action_names = grid.action_names
         self.max_action_args = grid.max_action_args
         self.object_type_names = grid.object_type_names
@@ -118,14 +138,34 @@ class Environment:
         """One step of all environments; where an episode ended the next one has begun. Pure.
 
         Args:
-          params: `self.params`, or the same with a leading axis N.
+          params: `self.params`; for one task also the same with a leading axis N.
           state: from `reset` or `step`.
           actions: int32 [N, A, 2], action index and argument.
         """
         return self.vector.step(params, state, actions)
 
+    def params_of(self, state: VectorState, index: int) -> EnvParams:
+        """The parameters that environment `index` plays by, for the functions of `mettagrid`."""
+        return self.params if state.task is None else task_params(self.params, state.task[index])
+
     def close(self) -> None:
         """Does nothing: there are no processes or buffers to close."""
+
+
+def _build_pools(
+    worlds: Sequence[EnvConfig], names: Sequence[str], *, seed: int, num_maps: int | None
+) -> list[list[GameMap]]:
+    """The maps of each world; worlds with equal builders have the same list."""
+    builders: dict[MapBuilder, None] = {}
+    for world, name in zip(worlds, names, strict=True):
+        builder = world.map_builder
+        if not isinstance(builder, MapBuilder):
+            raise ValueError(f"{name}.map_builder: {builder!r} is no map builder, it has no method build(rng)")
+        builders[builder] = None
+    if num_maps is None:
+        num_maps = DEFAULT_NUM_MAPS if len(worlds) == 1 else max(SHARED_NUM_MAPS // len(builders), LEAST_NUM_MAPS)
+    pools = {builder: build_maps(builder, seed=seed, num_maps=num_maps) for builder in builders}
+    return [pools[world.map_builder] for world in worlds]
 
 
 def _given_world(env_config: EnvConfig | Mapping[str, Any], others: Mapping[str, Any]) -> EnvConfig:

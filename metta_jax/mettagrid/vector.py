@@ -16,7 +16,7 @@ from grid_kernels.gather import pick
 from metta_jax.mettagrid import step
 from metta_jax.mettagrid.environment import MettaGrid, check_array, drawn_keys, shared_rules
 from metta_jax.mettagrid.tasks import TaskGrid
-from metta_jax.mettagrid.types import EnvParams, EnvState, Rules, Stats, TimeStep
+from metta_jax.mettagrid.types import EnvParams, EnvState, Maps, Rules, Stats, TimeStep
 
 MAX_AGENTS = 1536  # of one chunk of environments, see `VectorEnv._in_chunks`
 
@@ -59,6 +59,7 @@ class VectorState(flax.struct.PyTreeNode):
     max_steps: jax.Array  # [N] int32: the step limit of the running episode
     task: jax.Array | None = None  # [N] int32: the task of the running episode, None without a curriculum
     curriculum: Any = None  # the state of the curriculum, one for all environments
+    maps: Maps | None = None  # [N, ...]: the maps of the running episodes, None if they are those of the pool
 
 
 class VectorTimeStep(flax.struct.PyTreeNode):
@@ -83,20 +84,31 @@ class VectorEnv:
         batch do not all end in the same step.
       curriculum: decides the task of every episode; `env` is then a `TaskGrid`, and `params.rules` has a leading axis T
         of its tasks. Each environment reads the rules of its own task.
+      map_fn: draws a map for every episode, from a typed key, as a pool of one: `Maps` with a leading axis of 1, that
+        fits in the game's arrays (see `metta_jax.mapgen.device`). None: every episode plays one of the pool's maps.
 
     Raises:
-      ValueError: if `num_envs` is not a positive number.
+      ValueError: if `num_envs` is not a positive number, or both `curriculum` and `map_fn` are given.
     """
 
     def __init__(
-        self, env: MettaGrid, num_envs: int, *, staggered: bool = False, curriculum: TaskChooser | None = None
+        self,
+        env: MettaGrid,
+        num_envs: int,
+        *,
+        staggered: bool = False,
+        curriculum: TaskChooser | None = None,
+        map_fn: Callable[[jax.Array], Maps] | None = None,
     ):
         if isinstance(num_envs, bool) or not isinstance(num_envs, int) or num_envs < 1:
             raise ValueError(f"num_envs: {num_envs!r} is not a positive integer")
+        if curriculum is not None and map_fn is not None:
+            raise ValueError("map_fn: with a curriculum, maps come from the pool, where each task has its own")
         self.env = env
         self.num_envs = num_envs
         self.staggered = staggered
         self.curriculum = curriculum
+        self.map_fn = map_fn
 
     def reset(self, params: EnvParams, key: jax.Array) -> tuple[VectorState, VectorTimeStep]:
         """Starts the first episodes. Pure.
@@ -119,9 +131,9 @@ class VectorEnv:
         def start(rules: Rules, _: None, task: jax.Array | None, keys: jax.Array) -> tuple[None, Any]:
             return None, self._start(params.replace(rules=_rules_of(rules, task)), keys)
 
-        _, (env, timestep) = self._in_chunks(start, params.rules, None, task, keys[:-1])
+        _, (maps, env, timestep) = self._in_chunks(start, params.rules, None, task, keys[:-1])
         none = jnp.zeros((self.num_envs,), bool)
-        return VectorState(env, max_steps, task, curriculum), VectorTimeStep(
+        return VectorState(env, max_steps, task, curriculum, maps), VectorTimeStep(
             **vars(timestep), final_observation=timestep.observation, episode=_episode(env, none, task)
         )
 
@@ -153,6 +165,8 @@ class VectorEnv:
     def _play(self, params: EnvParams, curriculum: Any, state: VectorState, actions: jax.Array) -> tuple[Any, Any]:
         rules = _rules_of(params.rules, state.task)
         episode_params = params.replace(rules=rules.replace(max_steps=state.max_steps))
+        if state.maps is not None:
+            episode_params = episode_params.replace(maps=state.maps)
         keys = drawn_keys(state.env, self.env.num_agents)
         masks = isinstance(self.env, TaskGrid) and self.env.masks_actions
         known = _known_actions(rules, actions) if masks else actions
@@ -167,10 +181,15 @@ class VectorEnv:
                 score = jnp.mean(state.env.episode_return, axis=1)
                 curriculum, task = self.curriculum.advance(curriculum, task, score, done, _task_keys(keys))
             rules = _rules_of(params.rules, task)
-            fresh, first = self._start(params.replace(rules=rules), keys)
+            maps, fresh, first = self._start(params.replace(rules=rules), keys)
             choose = _chooser(done)
             limit = jnp.broadcast_to(rules.max_steps, done.shape)
-            new = VectorState(jax.tree.map(choose, fresh, state.env), choose(limit, state.max_steps), task)
+            new = VectorState(
+                jax.tree.map(choose, fresh, state.env),
+                choose(limit, state.max_steps),
+                task,
+                maps=jax.tree.map(choose, maps, state.maps),
+            )
             return curriculum, new, choose(first.observation, observation)
 
         new, observation = state.replace(env=env), timestep.observation
@@ -185,13 +204,18 @@ class VectorEnv:
             VectorTimeStep(**vars(timestep), final_observation=final_observation, episode=episode),
         )
 
-    def _start(self, params: EnvParams, keys: jax.Array) -> tuple[EnvState, TimeStep]:
-        """A new episode for each key, on a map drawn from the pool."""
+    def _start(self, params: EnvParams, keys: jax.Array) -> tuple[Maps | None, EnvState, TimeStep]:
+        """A new episode for each key, on a map drawn from the pool, or drawn anew and then returned too."""
         keys = jax.vmap(jax.random.split)(keys)
+        if self.map_fn is not None:
+            maps = jax.tree.map(lambda x: x[:, 0], jax.vmap(self.map_fn)(keys[:, 0]))
+            # The maps of these environments (of one chunk, if there are several) are a pool in their order.
+            index = jnp.arange(keys.shape[0], dtype=jnp.int32)
+            return maps, *step.reset(self.env.layout, params.replace(maps=maps), keys[:, 1], index)
         rules = params.rules
         first, count = (jnp.broadcast_to(x, keys.shape[:1]) for x in (rules.first_map, rules.num_maps))
         drawn = jax.vmap(lambda key, count: jax.random.randint(key, (), 0, count, jnp.int32))(keys[:, 0], count)
-        return step.reset(self.env.layout, params, keys[:, 1], first + drawn)
+        return None, *step.reset(self.env.layout, params, keys[:, 1], first + drawn)
 
     def _first_tasks(self, keys: jax.Array) -> tuple[Any, jax.Array | None]:
         """The state of the curriculum and a task for every environment, from the keys of `reset`."""

@@ -11,6 +11,7 @@ from metta_jax.agent.device import find_device
 from metta_jax.config import EnvConfig, GameConfig
 from metta_jax.curriculum import Curriculum, Kind
 from metta_jax.mapgen import GameMap, MapBuilder, build_maps
+from metta_jax.mapgen.device import fresh_maps as fresh_map_fn
 from metta_jax.mettagrid import EnvParams, MettaGrid, TaskGrid, VectorEnv, VectorState, VectorTimeStep, task_params
 from metta_jax.mettagrid.types import StatsLevel
 from metta_jax.worlds.base_rules import ItemSet
@@ -40,6 +41,8 @@ class Environment:
       items: item set of the named world, "classic" or "full"; None: what the world has.
       num_maps: size of the pool of maps from which every reset draws one; in a curriculum, of every task with maps of
         its own. None: 64 for one world; for several 256 in all, but at least 4 each.
+      fresh_maps: every episode plays a map of its own, drawn on the device, instead of one of the pool; only for one
+        world, whose maps are a `RandomRoom` or a `MapGen` of `Random` without sampled numbers.
       stats: which statistics of an episode are kept, "full", "totals" or "none".
       num_workers, batch_size, async_factor, zero_copy, vectorization: accepted for scripts written for the original,
         without effect: all environments run in one compiled step.
@@ -73,6 +76,7 @@ class Environment:
         device: Any = None,
         items: ItemSet | None = None,
         num_maps: int | None = None,
+        fresh_maps: bool = False,
         stats: StatsLevel = "totals",
         num_workers: int = 1,
         batch_size: int | None = None,
@@ -106,7 +110,12 @@ class Environment:
             self.mettagrid = TaskGrid(games, [rows[id(pool)] for pool in pools], names=names, stats=stats)
         self.task_names: tuple[str, ...] = tuple(names)
         self.task_configs: tuple[GameConfig, ...] = tuple(games)
-        self.vector = VectorEnv(self.mettagrid, num_envs, staggered=is_training, curriculum=self.curriculum)
+        if fresh_maps and len(worlds) > 1:
+            raise ValueError(f"fresh_maps: True is for one world only, not for the {len(worlds)} tasks of a curriculum")
+        map_fn = fresh_map_fn(self.mettagrid, self.env_config.map_builder) if fresh_maps else None
+        self.vector = VectorEnv(
+            self.mettagrid, num_envs, staggered=is_training, curriculum=self.curriculum, map_fn=map_fn
+        )
         self.params: EnvParams = jax.device_put(self.mettagrid.params, found_device)
         labels = [(*world.labels, *pool[0].labels) for world, pool in zip(worlds, pools, strict=True)]
         self.labels = tuple(dict.fromkeys(label for some in labels for label in some))
@@ -146,7 +155,12 @@ class Environment:
 
     def params_of(self, state: VectorState, index: int) -> EnvParams:
         """The parameters that environment `index` plays by, for the functions of `mettagrid`."""
-        return self.params if state.task is None else task_params(self.params, state.task[index])
+        params = self.params if state.task is None else task_params(self.params, state.task[index])
+        if state.maps is None:
+            return params
+        # `map_index` counts within a chunk of environments, see `VectorEnv`.
+        first = index - state.env.map_index[index]
+        return params.replace(maps=jax.tree.map(lambda x: jax.numpy.roll(x, -first, axis=0), state.maps))
 
     def close(self) -> None:
         """Does nothing: there are no processes or buffers to close."""

@@ -12,7 +12,7 @@ import pytest
 from metta_jax.config import GameConfig
 from metta_jax.mapgen import Child, MapGen, Maze, Random, RandomRoom, build_maps, uniform
 from metta_jax.mapgen.device import fresh_maps, kind_names
-from metta_jax.mettagrid import MettaGrid
+from metta_jax.mettagrid import MettaGrid, VectorEnv, vector
 
 _MAKE = {
     "input_resources": {},
@@ -25,7 +25,7 @@ _MAKE = {
 _CONFIG = {
     "inventory_item_names": ["ore"],
     "num_agents": 4,
-    "max_steps": 20,
+    "max_steps": 4,
     "obs_width": 3,
     "obs_height": 5,
     "num_observation_tokens": 20,
@@ -135,23 +135,45 @@ def test_every_cell_is_as_likely(drawn) -> None:
     assert ((inside - expected) ** 2 / expected).sum() < num_cells + 6 * np.sqrt(2 * num_cells)
 
 
-def test_a_fresh_map_in_every_reset_of_a_jitted_batch() -> None:
+def test_a_fresh_map_in_every_episode_of_a_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vector, "MAX_AGENTS", 8)  # two chunks of two environments
     env = _env(_ROOM)
-    map_fn = fresh_maps(env, _ROOM)
+    batch = VectorEnv(env, 4, map_fn=fresh_maps(env, _ROOM))
+    state, _ = jax.jit(batch.reset)(env.params, jax.random.key(1))
+    step, one_step = jax.jit(batch.step), jax.jit(env.step)
+    seen = [np.asarray(state.maps.grid)]
+    actions = jnp.tile(jnp.array([env.layout.action("move"), 0], jnp.int32), (4, 4, 1))
+    for turn in range(1, 9):
+        expected = [
+            one_step(params, one, actions[0])[0]
+            for params, one in (_by_itself(env, state, index) for index in range(4))
+        ]
+        state, timestep = step(env.params, state, actions)
+        assert np.asarray(timestep.episode.done).tolist() == [turn % 4 == 0] * 4
+        if turn % 4 == 0:
+            seen.append(np.asarray(state.maps.grid))
+            np.testing.assert_array_equal(state.env.cell, np.asarray(state.maps.agent_cell))
+        else:  # on its own map, each environment plays as it would by itself
+            np.testing.assert_array_equal(state.env.cell, [one.cell for one in expected])
+            np.testing.assert_array_equal(state.maps.grid, seen[-1])
+    assert len({grid.tobytes() for grid in np.concatenate(seen)}) == 12
+    params, one = _by_itself(env, state, 3)
+    names, objects = _names(env, params.maps), env.grid_objects(params, one).values()
+    for name, config in env.config.objects.items():
+        places = [(thing["r"], thing["c"]) for thing in objects if thing["type"] == config.type_id]
+        assert sorted(places) == [tuple(place) for place in np.argwhere(names == name).tolist()]
 
-    def start(key: jax.Array):
-        map_key, key = jax.random.split(key)
-        params = env.params.replace(maps=map_fn(map_key))
-        state, first = env.reset(params, key, map_index=0)
-        actions = jnp.tile(jnp.array([[env.layout.action("move"), 0]], jnp.int32), (4, 1))
-        return params.maps, env.step(params, state, actions)[0], first.observation
 
-    maps, states, observations = jax.jit(jax.vmap(start))(jax.random.split(jax.random.key(1), 8))
-    assert len({grid.tobytes() for grid in np.asarray(maps.grid)}) == 8
-    assert len({observation.tobytes() for observation in np.asarray(observations)}) == 8
-    moved = np.asarray(states.cell) != np.asarray(maps.agent_cell[:, 0])
-    assert moved.any()
-    assert not moved.all()
+def _by_itself(env: MettaGrid, state, index: int):
+    """The parameters and the state of one environment of the batch, on a pool of its own map."""
+    maps = jax.tree.map(lambda x: x[index : index + 1], state.maps)
+    one = jax.tree.map(lambda x: x[index], state.env)
+    return env.params.replace(maps=maps), one.replace(map_index=jnp.zeros((), jnp.int32))
+
+
+def test_either_a_curriculum_or_fresh_maps() -> None:
+    with pytest.raises(ValueError, match="map_fn: with a curriculum"):
+        VectorEnv(_env(_ROOM), 2, curriculum=object(), map_fn=lambda key: None)  # pyright: ignore
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,32 @@
+"""An Environment whose maps are drawn on the device."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+
+from metta_jax.worlds.environment import Environment
+
+
+def test_maps_of_an_environment() -> None:
+    env = Environment("default", num_envs=3, num_agents=2, width=9, height=8, fresh_maps=True, num_maps=1)
+    state, _ = jax.jit(env.reset)(env.params, jax.random.key(0))
+    places = []
+    for index in range(3):
+        objects = env.mettagrid.grid_objects(env.params_of(state, index), _one(state.env, index))
+        names = [thing["type"] for thing in objects.values()]
+        # A border of two cells, and what the world puts in it.
+        assert len(names) == 2 * 2 * (13 + 8) + 2 + 2 + 1 + 1 + 5 + 3
+        places.append(tuple(sorted((thing["r"], thing["c"]) for thing in objects.values())))
+    assert len(set(places)) == 3
+    assert np.asarray(state.maps.grid).shape[0] == 3
+
+
+def test_worlds_that_cannot() -> None:
+    with pytest.raises(ValueError, match="is not a RandomRoom, and not a MapGen whose root is Random"):
+        Environment("medium", fresh_maps=True)
+
+
+def _one(states, index: int):
+    return jax.tree.map(lambda x: x[index], states)

@@ -63,9 +63,9 @@ def play_episodes(
         num_frames=RECORDED_CHUNK if record else 0,
     )
     minds: Any = tuple(Mind(player.params, player.agent.tables.on_device()) for player, _ in players)
-    params = world.params
-    if device is not None:
-        params, minds, key = jax.device_put((params, minds, key), device)
+    # Always put somewhere: arrays that were (those of a stored policy) and those that were not compile apart.
+    device = next(iter(jnp.zeros(()).devices())) if device is None else device
+    params, minds, key = jax.device_put((world.params, minds, key), device)
     num_envs = _round_size(num_episodes, world.layout.num_agents)
     max_steps = world.grid.max_steps
     started = None

@@ -261,6 +261,6 @@ def typed_key(key: jax.Array | None) -> jax.Array:
     """The key, `jax.random.key(0)` for None; a ValueError unless it is a typed key."""
     if key is None:
         return jax.random.key(0)
-    if not jnp.issubdtype(getattr(key, "dtype", None), jax.dtypes.prng_key):
+    if not isinstance(key, jax.Array) or not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         raise ValueError(f"key: {type(key).__name__} is not a typed key as jax.random.key(seed) makes one")
     return key

@@ -80,9 +80,10 @@ def test_steps_one_by_one_are_the_same_as_in_chunks() -> None:
     agent = player.agent
     program = Program(world.layout, (Seats(agent.network, agent.num_layers, agent.hidden_size, count),), num_frames=128)
     minds = (Mind(player.params, agent.tables.on_device()),)
-    state = start(program, world.params, simulation._key, jnp.arange(small.NUM_EPISODES, dtype=jnp.int32))
+    params, minds, key = jax.device_put((world.params, minds, simulation._key), jax.devices()[0])
+    state = start(program, params, key, jnp.arange(small.NUM_EPISODES, dtype=jnp.int32))
     for step in range(10):
-        state, frames = play(program, world.params, minds, state, jnp.int32(1))
+        state, frames = play(program, params, minds, state, jnp.int32(1))
         for i, episode in enumerate(episodes):
             for x, y in zip(jax.tree.leaves(frames), jax.tree.leaves(episode.frames), strict=True):
                 np.testing.assert_array_equal(x[0, i], y[step])

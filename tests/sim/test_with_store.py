@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from metta_jax.sim import EvalStatsDB, SimulationSuite, extract_scores
+from metta_jax.sim.program import play
 from metta_jax.store import PolicyStore
 from tests.sim import small
 
@@ -23,6 +24,12 @@ def test_stored_policies_play(tmp_path: Path) -> None:
         "navigation/alone": small.config(),
         "navigation/with_others": small.config(npc_policy_uri=npc.uri, policy_agents_pct=0.5),
     })  # fmt: skip
+    # What was compiled for policies in memory serves stored ones too.
+    _, episodes = small.played()
+    with_others = small.config(npc_policy_uri="npc", policy_agents_pct=0.5)
+    in_memory = small.Store(npc=small.record(1))
+    small.simulation(config=with_others, policy_store=in_memory, replay_dir=tmp_path / "first").simulate().close()
+    programs = play._cache_size()
     suite = SimulationSuite(config, fresh.policy_record(str(record.uri)), fresh, replay_dir=tmp_path / "replays")
     with suite.simulate() as out:
         db = out.stats_db
@@ -34,11 +41,11 @@ def test_stored_policies_play(tmp_path: Path) -> None:
         assert db.sample_count(npc) == 6
         assert EvalStatsDB.key_and_version(record) == (record.uri, 12)
         assert db.get_all_policy_uris() == [f"{record.uri}:v12"]
+    assert play._cache_size() == programs
     # Read from disk, the policy plays as the one in memory did.
     again = small.simulation(policy_pr=fresh.policy_record(str(record.uri)), replay_dir=tmp_path / "again")
     with again.simulate() as out:
         rewards = out.stats_db.rows(REWARDS)
-    _, episodes = small.played()
     np.testing.assert_array_equal(
         [reward for (reward,) in rewards], np.concatenate([episode.state.episode_return for episode in episodes])
     )

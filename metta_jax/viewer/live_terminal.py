@@ -82,7 +82,7 @@ def read_keys(descriptor: int) -> Iterator[str]:
 
     before = termios.tcgetattr(descriptor)
     try:
-        tty.setcbreak(descriptor)
+        tty.setcbreak(descriptor, termios.TCSADRAIN)  # what was typed ahead counts
         while pressed := os.read(descriptor, 1):
             if pressed == b"\x1b":
                 # An arrow is three bytes that arrive together: escape, [ or O, and a letter.

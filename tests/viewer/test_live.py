@@ -7,6 +7,10 @@ import io
 import json
 import os
 import pty
+import select
+import signal
+import subprocess
+import sys
 import termios
 import threading
 import time
@@ -254,12 +258,52 @@ def test_keys_of_a_terminal() -> None:
         os.close(slave)
 
 
+@pytest.mark.slow
+def test_the_commands() -> None:
+    """Real processes: one plays in a terminal of its own, one serves the page until it is interrupted."""
+    program = [sys.executable, "-m", "metta_jax", "play", "default"]
+    master, slave = pty.openpty()
+    try:
+        with subprocess.Popen([*program, "--terminal"], stdin=slave, stdout=slave, stderr=slave) as process:
+            try:
+                assert b"step 0" in _read_until(master, b"q quit")
+                os.write(master, b"b")
+                assert b"agent 0 faces up" in _read_until(master, b"step 1")
+                os.write(master, b"q")
+                assert process.wait(30) == 0
+            finally:
+                process.kill()
+    finally:
+        os.close(master)
+        os.close(slave)
+    with subprocess.Popen([*program, "--no-open"], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        address = server.stdout.readline().split()[0]
+        try:
+            with urllib.request.urlopen(address) as page:
+                assert b"Content-Security-Policy" in page.read()
+            server.send_signal(signal.SIGINT)
+            assert server.wait(30) == 0
+        finally:
+            server.kill()
+
+
+def _read_until(descriptor: int, text: bytes) -> bytes:
+    """What a terminal shows up to some text and the rest of its line."""
+    found = b""
+    while text not in found or b"\n" not in found[found.index(text) :]:
+        readable, _, _ = select.select([descriptor], [], [], 120)
+        assert readable, found
+        found += os.read(descriptor, 4096)
+    return found
+
+
 def _agents(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted((thing for thing in objects if "agent_id" in thing), key=lambda thing: thing["agent_id"])
 
 
 def _type_when_listened_to(master: int, slave: int, text: bytes) -> None:
-    """Types as soon as the terminal passes on single keys; what was typed before is thrown away."""
+    """Types as soon as the terminal passes on single keys."""
     while termios.tcgetattr(slave)[3] & termios.ICANON:
         time.sleep(0.01)
     os.write(master, text)

@@ -222,6 +222,12 @@ def test_a_small_window(viewer: Viewer, episode: Any) -> None:
     page = viewer.open(episode[0])
     page.set_viewport_size({"width": 640, "height": 560})
     viewer.drawn()
+    box = page.locator("#map").bounding_box()
+    assert box is not None
+    for corner in (0, SIDE - 1):  # the whole map still fits
+        place = page.evaluate("corner => viewer.cellToScreen(corner, corner)", corner)
+        assert box["x"] < place["x"] < box["x"] + box["width"]
+        assert box["y"] < place["y"] < box["y"] + box["height"]
     for name in ("#map", "#play", "#scrub", "#agents"):
         box = page.locator(name).bounding_box()
         assert box is not None

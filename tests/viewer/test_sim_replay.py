@@ -24,6 +24,7 @@ pytestmark = pytest.mark.slow  # compiles an evaluation
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     simulation, episodes = small.played()
+    assert episodes[0].frames is not None
     replay = encode_replay(simulation.world, int(episodes[0].state.map_index), episodes[0].frames)
     return write_replay(tmp_path_factory.mktemp("replays") / "episode.json.z", replay)
 

@@ -252,6 +252,7 @@ class Player {
 
   resize() {
     this.scene.resize();
+    if (this.scene.fitted) this.scene.fit();
     if (this.replay !== null) this.refresh();
     this.dirty = true;
   }

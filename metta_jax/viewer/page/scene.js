@@ -48,6 +48,7 @@ class Scene {
     const { width, height } = this.replay;
     this.zoom = clamp(Math.min((this.width - 24) / width, (this.height - 24) / height), 2, 96);
     this.center = { row: height / 2, column: width / 2 };
+    this.fitted = true; // until it is moved
   }
 
   // Client coordinates of the middle of a cell.
@@ -85,6 +86,7 @@ class Scene {
   }
 
   moveTo(row, column) {
+    this.fitted = false;
     this.center = { row: clamp(row, 0, this.replay.height), column: clamp(column, 0, this.replay.width) };
   }
 

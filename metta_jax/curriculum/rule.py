@@ -1,18 +1,15 @@
 """What a curriculum learns: a rule is pure functions over a state of its own. n = number of children.
 
-Children are tasks, or curricula of their own. Rules know them by index only; `tree` knows what they are.
+Children are tasks, or curricula of their own. Rules know them by index only; `curriculum` knows what they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
-
-from metta_jax.config import FrozenDict
 
 
 class Rule(Protocol):
@@ -71,14 +68,3 @@ def probabilities(weights: jax.Array) -> jax.Array:
     """`weights` [n] divided by their sum; uniform if that is 0."""
     total = jnp.sum(weights)
     return jnp.where(total > 0, weights / jnp.where(total > 0, total, 1.0), 1.0 / weights.shape[0])
-
-
-def checked_weights(tasks: Sequence[tuple[str, float]] | FrozenDict[str, float]) -> tuple[float, ...]:
-    """The weights of `tasks`. Raises a ValueError if there are none, or if one is negative."""
-    weights = dict(tasks)
-    if not weights:
-        raise ValueError("tasks: a curriculum needs at least one task")
-    for name, weight in weights.items():
-        if not weight >= 0:
-            raise ValueError(f"tasks.{name}: {weight} is not at least 0")
-    return tuple(float(weight) for weight in weights.values())

@@ -8,12 +8,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
 from metta_jax.curriculum.learning_progress import LearningProgressRule, progress_distribution, reweighted
 from metta_jax.curriculum.prioritize_regressed import PrioritizeRegressedRule
 from metta_jax.curriculum.progressive import BlendRule, GrowingRule, blend_gates
-from metta_jax.curriculum.rule import FixedWeights, checked_weights, probabilities
+from metta_jax.curriculum.rule import FixedWeights, probabilities
 
 KEY = jax.random.key(0)
 
@@ -38,13 +37,6 @@ def test_fixed_weights_learn_nothing() -> None:
     rule = FixedWeights((2.0, 6.0))
     assert learn(rule, rule.init(KEY), (0, 1.0)) == ()
     np.testing.assert_allclose(rule.weights(()), [2.0, 6.0])
-
-
-def test_weights_are_checked() -> None:
-    with pytest.raises(ValueError, match=r"tasks.b: -1 is not at least 0"):
-        checked_weights([("a", 1), ("b", -1)])
-    with pytest.raises(ValueError, match="at least one task"):
-        checked_weights([])
 
 
 def test_prioritize_regressed() -> None:

@@ -266,7 +266,10 @@ def _chunk_size(num_envs: int, num_agents: int) -> int:
 
 def _rules_of(rules: Rules, task: jax.Array | None) -> Rules:
     """The rules of each environment, from those of all tasks."""
-    return rules if task is None else jax.tree.map(lambda x: x.at[task].get(mode="promise_in_bounds"), rules)
+    if task is None:
+        return rules
+    # The barrier keeps XLA from gathering anew in each of the many places that read a rule.
+    return jax.lax.optimization_barrier(jax.tree.map(lambda x: x.at[task].get(mode="promise_in_bounds"), rules))
 
 
 def _known_actions(rules: Rules, actions: jax.Array) -> jax.Array:

@@ -119,7 +119,11 @@ def test_defaults() -> None:
         "value_write_back": False,
     }
     assert values["recurrence"] == {"reset_at_episode_end": True, "initial_state": "stored"}
-    assert values["advantage"] == {"bootstrap_last": True, "bootstrap_truncated": True}
+    assert values["advantage"] == {
+        "estimator": "importance_clipped",
+        "bootstrap_last": True,
+        "bootstrap_truncated": True,
+    }
 
 
 BOUNDS: list[tuple[str, list[Any], list[Any]]] = [

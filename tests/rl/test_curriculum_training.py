@@ -10,7 +10,7 @@ import pytest
 
 from metta_jax.curriculum import LearningProgress
 from metta_jax.rl import TrainingComponents
-from metta_jax.store.checkpoint import load_train_state, save_train_state
+from metta_jax.store import load_train_state, save_train_state
 from metta_jax.worlds.environment import Environment
 from tests.curriculum.mines import WORLDS, build
 from tests.rl.probes import ProbeAgent
@@ -61,8 +61,8 @@ def test_rewards_of_tasks_are_those_of_one_rollout(training: TrainingComponents)
 
 def test_a_run_that_was_saved_goes_on_with_the_same_tasks(training: TrainingComponents, tmp_path: Path) -> None:
     state, _ = training.rollout(training.init(jax.random.key(4)))
-    save_train_state(tmp_path / "state", state)
-    restored = load_train_state(tmp_path / "state", training.init(jax.random.key(5)))
+    save_train_state(tmp_path, state, training)
+    restored = load_train_state(tmp_path, training)
     assert restored is not None
     assert_same(restored, state)
     assert_same(training.rollout(restored)[0], training.rollout(state)[0])

@@ -323,7 +323,7 @@ def test_worlds_with_overrides() -> None:
     builder: Any = world.map_builder
     assert (builder.width, builder.height, builder.agents) == (8, 9, 2)
     assert builder.objects["altar"] == 1
-    with pytest.raises(ValueError, match=r"env_overrides.map_builder: RandomRoom has no 'widht'; known are width"):
+    with pytest.raises(ValueError, match=r"env_overrides.map_builder: RandomRoom has no 'widht'; known are .*width"):
         resolve_env(SingleEnvSimulationConfig(env="default", env_overrides={"map_builder": {"widht": 8}}))
     with pytest.raises(ValueError, match=r"game.max_step: .*did you mean"):
         resolve_env(SingleEnvSimulationConfig(env="default", env_overrides={"game": {"max_step": 8}}))

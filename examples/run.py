@@ -42,6 +42,7 @@ from metta_jax.api import (
     SimulationConfig,
     SimulationSuite,
     SimulationSuiteConfig,
+    SingleEnvSimulationConfig,
     SystemMonitor,
     TrainerConfig,
     TrainingComponents,
@@ -49,6 +50,7 @@ from metta_jax.api import (
     cleanup_old_policies,
     collect_metrics,
     epoch_line,
+    http_url,
     load_train_state,
     player_url,
     plot_learning_curve,
@@ -64,7 +66,12 @@ from metta_jax.api import (
 from metta_jax.trainer import EpisodeRewards, forget_records_after, forget_run
 
 # What one may want to change. The numbers are for two cores and a few minutes; some can be given as arguments too.
-WORLD = {"num_agents": 4, "width": 32, "height": 32}  # the default world; a named one: {"curriculum_path": "forage"}
+# The default world; a named one: {"curriculum_path": "forage"}.
+WORLD: dict[str, Any] = {"num_agents": 4, "width": 32, "height": 32}
+    "num_agents": 4,
+    "width": 32,
+    "height": 32,
+}  # the default world; a named one: {"curriculum_path": "forage"}
 NUM_ENVS = 64
 AGENT = "fast"  # or "default", a larger network
 TOTAL_STEPS = 1_000_000  # agent steps
@@ -76,7 +83,7 @@ OPTIMIZER = OptimizerConfig(type="adam", learning_rate=2e-3)  # bolder than the 
 SCHEDULE = LRSchedulerConfig(enabled=True, schedule_type="linear")
 CHECKPOINT_INTERVAL, EVALUATE_INTERVAL, REPLAY_INTERVAL = 20, 100, 100  # epochs
 LOG_INTERVAL, GRADIENT_INTERVAL = 10, 10  # epochs
-EVALUATION = {"num_episodes": 2, "max_time_s": 30, "env_overrides": {"game": {"max_steps": 200}}}
+EVALUATION: dict[str, Any] = {"num_episodes": 2, "max_time_s": 30, "env_overrides": {"game": {"max_steps": 200}}}
 
 
 def main() -> None:
@@ -111,7 +118,7 @@ def main() -> None:
     # 3. Monitors. A getter is asked for the current object at each reading: states are replaced every step.
     memory = MemoryMonitor()
     memory.add(lambda: state, name="TrainState", track_attributes=True)
-    memory.add(lambda: state.params, name="Agent")
+    memory.add(lambda: state and state.params, name="Agent")
     system = SystemMonitor(sampling_interval_sec=1.0, history_size=100, auto_start=True)
 
     # 4. The loop.
@@ -152,7 +159,7 @@ def main() -> None:
                     # Only a policy that is on disk is evaluated and recorded.
                     if not args.no_evaluation and epoch % args.evaluate_interval == 0:
                         scores = history[epoch] = evaluate(record, policy_store, out, args.seed)
-                    make_replay(record, env, config, epoch)
+                    make_replay(record, env, config, epoch, args.base_url)
         except KeyboardInterrupt:
             print("\ninterrupted; the same command goes on from here")
     trained = time.monotonic() - start
@@ -162,7 +169,7 @@ def main() -> None:
         record = save(state, training, policy_store, metrics, final=True)
     if not args.no_evaluation and epoch not in history:
         history[epoch] = evaluate(record, policy_store, out, args.seed)
-        make_replay(record, env, config, epoch, always=True)
+        make_replay(record, env, config, epoch, args.base_url, always=True)
     system.stop()
     env.close()
     report(out, metrics, history, system)
@@ -179,6 +186,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn (default: %(default)s)")
     parser.add_argument("--device", help="cpu, gpu or tpu (default: the best one that there is)")
     parser.add_argument("--out", default="out/run", help="directory of everything that is written")
+    parser.add_argument("--base-url", help="where others can load the files of <out>/replays, for addresses of replays")
     parser.add_argument("--cache", default=".cache/jax", help="directory of compiled programs (default: %(default)s)")
     parser.add_argument("--fresh", action="store_true", help="begin anew instead of going on with the run in --out")
     parser.add_argument("--no-evaluation", action="store_true", help="no evaluation, and no replay at the end")
@@ -226,25 +234,34 @@ def save(
 
 def evaluate(record: PolicyRecord, policy_store: PolicyStore, out: Path, seed: int) -> dict[str, float]:
     """Scores by simulation and by category, {"navigation/score": ..., "navigation/simple": ...}."""
-    suite = SimulationSuiteConfig(
-        name="evaluation",
-        simulations={"navigation/simple": {"env": "simple"}, "navigation/medium": {"env": "medium"}},
-        **EVALUATION,
-    )
+    simulations = {
+        "navigation/simple": SingleEnvSimulationConfig(env="/env/mettagrid/simple", **EVALUATION),
+        "navigation/medium": SingleEnvSimulationConfig(env="/env/mettagrid/medium", **EVALUATION),
+    }
+    suite = SimulationSuiteConfig(name="evaluation", simulations=simulations)
     key = jax.random.key(seed)
     with SimulationSuite(suite, record, policy_store, stats_dir=out / "stats", key=key).simulate() as results:
         return results.scores.to_metrics()
 
 
 def make_replay(
-    record: PolicyRecord, env: Environment, config: TrainerConfig, epoch: int, always: bool = False
+    record: PolicyRecord,
+    env: Environment,
+    config: TrainerConfig,
+    epoch: int,
+    base_url: str | None,
+    always: bool = False,
 ) -> None:
-    """A recorded episode every `replay_interval` epochs, the address that opens it, and a page that plays it."""
+    """A recorded episode every `replay_interval` epochs, a page that plays it, and the address for MetaScope."""
     simulation = config.simulation.replace(replay_interval=1) if always else config.simulation
-    url = write_training_replay(record, env, simulation, epoch, replay_dir=config.paths.replays)
-    if url is not None:
-        page = write_viewer(url, Path(config.paths.replays) / f"epoch_{epoch:04}.html")
-        print(f"replay of epoch {epoch}: {page}, or, once the file is served, {player_url(url)}")
+    directory = Path(config.paths.replays)
+    replay = write_training_replay(record, env, simulation, epoch, replay_dir=directory)
+    if replay is None:
+        return
+    page = write_viewer(replay, directory / f"epoch_{epoch:04}.html")
+    print(f"replay of epoch {epoch}: {page.resolve().as_uri()}")
+    if base_url is not None:
+        print(f"in MetaScope: {player_url(http_url(replay, base_url, root=directory))}")
 
 
 def report(out: Path, metrics: dict[str, Any], history: dict[int, dict[str, float]], system: SystemMonitor) -> None:

@@ -143,16 +143,12 @@ def _check_same_run(run: RunConfig) -> None:
     if not saved_rollout_counts(Path(paths.checkpoints)) or not (Path(paths.run_dir) / FILE_NAME).exists():
         return
     held = load_run_config(paths.run_dir)
-    for name, old, new in (
-        ("world", _named(held.environment), _named(run.environment)),
-        ("agent", held.agent, run.agent),
-    ):
-        if old != new:
-            difference = f": {_differences(old, new)}" if name == "world" else ""
-            raise ValueError(
-                f"run_dir: {paths.run_dir!r} holds a run with another {name}{difference}; give another directory, or "
-                "delete it"
-            )
+    old, new = _named(held.environment), _named(run.environment)
+    problem = f"world: {_differences(old, new)}" if old != new else "agent" if held.agent != run.agent else None
+    if problem is not None:
+        raise ValueError(
+            f"run_dir: {paths.run_dir!r} holds a run with another {problem}; give another directory, or delete this one"
+        )
 
 
 def _named(environment: Mapping[str, Any]) -> dict[str, Any]:

@@ -68,10 +68,6 @@ from metta_jax.trainer import EpisodeRewards, forget_records_after, forget_run
 # What one may want to change. The numbers are for two cores and a few minutes; some can be given as arguments too.
 # The default world; a named one: {"curriculum_path": "forage"}.
 WORLD: dict[str, Any] = {"num_agents": 4, "width": 32, "height": 32}
-    "num_agents": 4,
-    "width": 32,
-    "height": 32,
-}  # the default world; a named one: {"curriculum_path": "forage"}
 NUM_ENVS = 64
 AGENT = "fast"  # or "default", a larger network
 TOTAL_STEPS = 1_000_000  # agent steps

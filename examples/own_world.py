@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from metta_jax import worlds
-from metta_jax.api import Environment, EnvConfig, StateView
+from metta_jax.api import EnvConfig, Environment, StateView
 from metta_jax.mapgen import FixedMap, RandomRoom, from_text
 
 DRAWING = """\
@@ -35,8 +35,8 @@ def main(num_steps: int = 20) -> str:
     for config in (drawn, scattered):
         env = Environment(env_config=config, num_envs=2, is_training=False)
         print(f"{env.map_width} x {env.map_height} cells, actions {env.action_names}")
-        state, _ = env.reset(env.params, jax.random.key(0))
-        step_fn = jax.jit(env.step)
+        reset_fn, step_fn = jax.jit(env.reset), jax.jit(env.step)
+        state, _ = reset_fn(env.params, jax.random.key(0))
         for step in range(num_steps):
             # The second action, move, forward and backward by turns, for every agent.
             actions = jnp.broadcast_to(jnp.asarray([1, step % 2], jnp.int32), (2, env.num_agents, 2))

@@ -52,7 +52,7 @@ class Network(nn.Module):
         # of features, without ever making the image.
         cell = jnp.where(present, (location >> 4) * width + (location & 15), 0)
         rows = nn.Embed(height * width * num_features, self.width)(cell * num_features + feature)
-        amount = value.astype(jnp.float32) * jnp.asarray(self.scale, jnp.float32)[feature] * present
+        amount = jnp.where(present, value.astype(jnp.float32) * jnp.asarray(self.scale, jnp.float32)[feature], 0.0)
         x = nn.relu(jnp.sum(rows * amount[..., None], axis=-2))
         x = nn.relu(nn.Dense(self.width, kernel_init=nn.initializers.orthogonal(2**0.5))(x))
         logits = nn.Dense(self.num_actions, kernel_init=nn.initializers.orthogonal(0.01))(x)
@@ -84,7 +84,7 @@ def flat_actions(env: Environment) -> np.ndarray:
     return np.array([(i, arg) for i, most in enumerate(env.max_action_args) for arg in range(most + 1)], np.int32)
 
 
-def make_network(env: Environment) -> Network:
+def make_network(env: Environment) -> Any:
     normalizations = env.feature_normalizations
     scale = [1.0 / (normalizations.get(i) or 1.0) for i in range(max(normalizations) + 1)]
     return Network(len(flat_actions(env)), tuple(scale), (env.obs_height, env.obs_width))
@@ -144,7 +144,7 @@ def gae(config: Config, batch: Rollout, last_value: jax.Array) -> jax.Array:
     return advantages
 
 
-def loss_fn(params: Any, config: Config, network: Network, rows: Rollout, advantages: jax.Array) -> Any:
+def loss_fn(params: Any, config: Config, network: Any, rows: Rollout, advantages: jax.Array) -> Any:
     """The clipped objective (Schulman et al. 2017, eq. 9) of one minibatch; rows are [R, ...]."""
     logits, value = network.apply(params, rows.tokens)
     ratio = jnp.exp(log_prob(logits, rows.action) - rows.logprob)

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from metta_jax.cli.parser import positive
+from metta_jax.cli.writable import writable_file
 from metta_jax.rl import TrainingComponents
 from metta_jax.trainer import make_run
 from metta_jax.worlds.environment import Environment
@@ -37,6 +38,8 @@ def add(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    if options.json is not None:
+        writable_file("--json", options.json)
     measured = (_training if options.train else _stepping)(options)
     device = jax.devices()[0]
     row = {

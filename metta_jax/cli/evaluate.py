@@ -11,6 +11,7 @@ from typing import Any
 import jax
 
 from metta_jax.cli.parser import positive, seconds, seed
+from metta_jax.cli.writable import writable_directory, writable_file
 from metta_jax.config import SimulationSuiteConfig
 from metta_jax.store import PolicyRecord, PolicyStore
 from metta_jax.worlds.suites import get_suite
@@ -69,8 +70,10 @@ def _run(options: argparse.Namespace) -> None:
     store = PolicyStore()
     # All are found before the first is played.
     found = [(uri, store.policy_records(uri, options.selector, metric=options.metric)) for uri in options.policies]
+    if options.replay_dir is not None:
+        writable_directory("--replay-dir", options.replay_dir)
     if options.stats_db is not None:
-        _check_database(options.stats_db)
+        _check_database(writable_file("--stats-db", options.stats_db))
     policies = [
         {"policy_uri": uri, "checkpoints": [_played(record, suite, store, options) for record in records]}
         for uri, records in found
@@ -119,7 +122,7 @@ def _suite(options: argparse.Namespace) -> SimulationSuiteConfig:
 
 
 def _check_database(path: Path) -> None:
-    """Whether it can be written: better now than after an hour of playing."""
+    """Whether it is one: better now than after an hour of playing."""
     from metta_jax.sim import EvalStatsDB
 
     EvalStatsDB(path).close()

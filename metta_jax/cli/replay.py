@@ -9,6 +9,7 @@ from typing import Any
 import jax
 
 from metta_jax.cli.parser import positive, seed
+from metta_jax.cli.writable import writable_directory
 from metta_jax.monitor import load_run_config
 from metta_jax.monitor.run_config import FILE_NAME
 from metta_jax.store import PolicyRecord, PolicyStore, load_checkpoint
@@ -51,7 +52,7 @@ def _make(options: argparse.Namespace) -> None:
     record = load_checkpoint(PolicyStore(), options.policy)
     world = options.world or _own_world(record)
     directory = options.out or record.file_path.parent.parent / "replays"
-    directory.mkdir(parents=True, exist_ok=True)
+    writable_directory("--out", directory)
     play = {"replay_dir": directory, "key": jax.random.key(options.seed), "greedy": options.greedy}
     with simulate(record, world, options.num_episodes, **play) as results:
         replays = [Path(url) for urls in (results.replay_urls or {}).values() for url in urls]

@@ -13,8 +13,10 @@ import jax
 from metta_jax.agent.device import find_device
 from metta_jax.cli.parser import positive, seconds, seed
 from metta_jax.cli.run_options import run_from
+from metta_jax.cli.writable import writable_directory
 from metta_jax.monitor import CsvLog, DuckDbLog, Logger, TensorBoardLog, WandbLog, plot_run, read_json_lines
 from metta_jax.trainer import METRICS, train
+from metta_jax.worlds.suites import get_suite
 
 _DESCRIPTION = """\
 Trains a policy with PPO in a named world or curriculum.
@@ -62,15 +64,15 @@ def add(commands: Any) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     run = run_from(options)
-    directory = Path(run.trainer.run_dir)
-    directory.mkdir(parents=True, exist_ok=True)
+    suite = None if options.suite is None else get_suite(options.suite)
+    directory = writable_directory("--run-dir", Path(run.trainer.run_dir))
     device = find_device(options.device) or jax.devices()[0]
     print(f"{run.environment['curriculum_path']} into {directory}, on {device} ({device.device_kind})", flush=True)
     with contextlib.ExitStack() as stack:
         loggers = [stack.enter_context(contextlib.closing(_logger(name, directory))) for name in options.log]
         result = train(
             run,
-            suite=options.suite,
+            suite=suite,
             loggers=loggers,
             max_seconds=60 * options.max_minutes,
             resume=not options.fresh,

@@ -57,6 +57,7 @@ def test_bare_engine() -> None:
     assert _example("bare_engine")["main"](num_envs=2, num_steps=3) > 0
 
 
+@pytest.mark.slow
 def test_own_world(capsys: pytest.CaptureFixture[str]) -> None:
     picture = _example("own_world")["main"](num_steps=2)
     printed = capsys.readouterr().out
@@ -65,7 +66,8 @@ def test_own_world(capsys: pytest.CaptureFixture[str]) -> None:
     assert picture.strip()
 
 
-def test_ppo(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.slow
+def test_ppo() -> None:
     example = _example("ppo")
     config = example["Config"](num_envs=2, horizon=4, num_minibatches=2, num_epochs=1)
     rewards = example["main"](num_updates=2, config=config)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from metta_jax.cli.paths import database_file
 from metta_jax.cli.stats import print_table
 
 
@@ -20,8 +21,7 @@ def add(commands: Any) -> None:
 def _run(options: argparse.Namespace) -> None:
     from metta_jax.sim import EvalStatsDB
 
-    if not options.database.is_file():
-        raise ValueError(f"database: there is no file {str(options.database)!r}")
+    database_file("database", options.database)
     with EvalStatsDB.from_uri(options.database) as db:
         known = [name for (name,) in db.rows("SELECT DISTINCT metric FROM agent_metrics ORDER BY metric")]
         if options.metric not in known:

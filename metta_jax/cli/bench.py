@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from metta_jax.cli.parser import positive
-from metta_jax.cli.writable import writable_file
+from metta_jax.cli.paths import writable_file
 from metta_jax.rl import TrainingComponents
 from metta_jax.trainer import make_run
 from metta_jax.worlds.environment import Environment

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 
 from metta_jax.cli.parser import positive, seconds, seed
-from metta_jax.cli.writable import writable_directory, writable_file
+from metta_jax.cli.paths import database_file, writable_directory, writable_file
 from metta_jax.config import SimulationSuiteConfig
 from metta_jax.store import PolicyRecord, PolicyStore
 from metta_jax.worlds.suites import get_suite
@@ -73,7 +73,9 @@ def _run(options: argparse.Namespace) -> None:
     if options.replay_dir is not None:
         writable_directory("--replay-dir", options.replay_dir)
     if options.stats_db is not None:
-        _check_database(writable_file("--stats-db", options.stats_db))
+        writable_file("--stats-db", options.stats_db)
+        if options.stats_db.exists():
+            database_file("--stats-db", options.stats_db)
     policies = [
         {"policy_uri": uri, "checkpoints": [_played(record, suite, store, options) for record in records]}
         for uri, records in found
@@ -119,10 +121,3 @@ def _suite(options: argparse.Namespace) -> SimulationSuiteConfig:
     simulations = {name: {"env": name} for name in options.world}
     defaults = {"num_episodes": 1, "max_time_s": 60}
     return SimulationSuiteConfig.model_validate({"name": "worlds", "simulations": simulations, **defaults, **given})
-
-
-def _check_database(path: Path) -> None:
-    """Whether it is one: better now than after an hour of playing."""
-    from metta_jax.sim import EvalStatsDB
-
-    EvalStatsDB(path).close()

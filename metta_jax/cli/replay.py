@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 from metta_jax.cli.parser import positive, seed
-from metta_jax.cli.writable import writable_directory
+from metta_jax.cli.paths import writable_directory
 from metta_jax.monitor import load_run_config
 from metta_jax.monitor.run_config import FILE_NAME
 from metta_jax.store import PolicyRecord, PolicyStore, load_checkpoint

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from metta_jax.cli.paths import database_file
+
 _EXAMPLES = """\
 examples:
   metta-jax stats out/stats.duckdb                                      the tables, and how many rows they have
@@ -28,8 +30,7 @@ def add(commands: Any) -> None:
 def _run(options: argparse.Namespace) -> None:
     import duckdb
 
-    if not options.database.is_file():
-        raise ValueError(f"database: there is no file {str(options.database)!r}")
+    database_file("database", options.database)
     try:
         with duckdb.connect(str(options.database), read_only=True) as connection:
             names, rows = _tables(connection) if options.sql is None else _query(connection, options.sql)

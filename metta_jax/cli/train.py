@@ -12,8 +12,8 @@ import jax
 
 from metta_jax.agent.device import find_device
 from metta_jax.cli.parser import positive, seconds, seed
+from metta_jax.cli.paths import writable_directory
 from metta_jax.cli.run_options import run_from
-from metta_jax.cli.writable import writable_directory
 from metta_jax.monitor import CsvLog, DuckDbLog, Logger, TensorBoardLog, WandbLog, plot_run, read_json_lines
 from metta_jax.trainer import METRICS, train
 from metta_jax.worlds.suites import get_suite

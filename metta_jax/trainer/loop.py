@@ -65,12 +65,12 @@ def run_training(
     training: TrainingComponents,
     *,
     seed: int = 0,
+    state: TrainState | None = None,
     params: Any = None,
     parent: PolicyRecord | None = None,
     suite: SimulationSuiteConfig | None = None,
     loggers: Sequence[Logger] = (),
     max_seconds: float = math.inf,
-    resume: bool = True,
 ) -> TrainResult:
     """Trains until `total_timesteps`, with checkpoints, evaluation, replays and monitors at the config's intervals.
 
@@ -81,10 +81,10 @@ def run_training(
     Args:
       training: with the config that says everything about the run; directories are `training.config.paths`.
       seed: of the first state.
+      state: to go on from; None: that of the directory's last checkpoint, else a fresh one.
       params: parameters to start from; None: fresh ones. parent: the policy that they are of.
       suite: what policies are evaluated in; None: they are not.
       max_seconds: no update begins later than this after the call.
-      resume: whether to go on from a training state; with False, the caller has deleted the old run.
 
     Raises:
       ValueError: a training state that does not belong to this bundle. OSError: a directory that cannot be written.
@@ -92,7 +92,8 @@ def run_training(
     config, paths = training.config, training.config.paths
     start = time.monotonic()
     Path(paths.run_dir).mkdir(parents=True, exist_ok=True)
-    state = load_train_state(paths.checkpoints, training) if resume else None
+    if state is None:
+        state = load_train_state(paths.checkpoints, training)
     if state is None:
         state = training.init(jax.random.key(seed), params)
     forget_records_after(Path(paths.run_dir) / METRICS, int(state.agent_step))

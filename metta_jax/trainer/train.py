@@ -16,7 +16,7 @@ from metta_jax.config.base import deep_merge
 from metta_jax.monitor import ConsoleLog, Logger, RunConfig, load_run_config, save_run_config
 from metta_jax.monitor.run_config import FILE_NAME
 from metta_jax.rl import TrainingComponents
-from metta_jax.store import PolicyStore, find_initial_policy
+from metta_jax.store import PolicyStore, find_initial_policy, load_train_state
 from metta_jax.store.layout import saved_rollout_counts
 from metta_jax.store.train_state import read_trainer_info
 from metta_jax.trainer.loop import TrainResult, run_training
@@ -26,6 +26,7 @@ from metta_jax.worlds.environment import Environment
 from metta_jax.worlds.suites import get_suite
 
 HORIZON = 64
+_SIZES = ("batch_size", "bptt_horizon")  # that the shapes of a training state depend on
 
 
 def make_run(
@@ -99,7 +100,6 @@ def train(
         _check_same_run(run)
     else:
         forget_run(paths)
-    save_run_config(paths.run_dir, run.trainer, dict(run.environment), run.agent, seed=run.seed, extra=run.extra)
 
     env = Environment(**run.environment, device=device)
     store = PolicyStore(paths.checkpoints)
@@ -111,18 +111,21 @@ def train(
         if info is None:
             params, parent = first.params, first
     training = TrainingComponents.create(env, agent, run.trainer, store)
+    state = load_train_state(paths.checkpoints, training)
+    # Only now is it known that the directory's run is this one.
+    save_run_config(paths.run_dir, run.trainer, dict(run.environment), run.agent, seed=run.seed, extra=run.extra)
     start_step = 0 if info is None else info.agent_step
     console = [ConsoleLog(run.trainer.total_timesteps, start_step=start_step)] if show_progress else []
     try:
         return run_training(
             training,
             seed=run.seed,
+            state=state,
             params=params,
             parent=parent,
             suite=suite,
             loggers=[*loggers, *console],
             max_seconds=max_seconds,
-            resume=resume,
         )
     finally:
         for log in console:
@@ -145,6 +148,9 @@ def _check_same_run(run: RunConfig) -> None:
     held = load_run_config(paths.run_dir)
     old, new = _named(held.environment), _named(run.environment)
     problem = f"world: {_differences(old, new)}" if old != new else "agent" if held.agent != run.agent else None
+    old, new = ({name: getattr(config, name) for name in _SIZES} for config in (held.trainer, run.trainer))
+    if problem is None and old != new:
+        problem = f"batch: {_differences(old, new)}"
     if problem is not None:
         raise ValueError(
             f"run_dir: {paths.run_dir!r} holds a run with another {problem}; give another directory, or delete this one"

@@ -1,4 +1,4 @@
-"""Whether something can be written, asked before hours are spent on it."""
+"""Whether a file or directory will do, asked before hours are spent on it."""
 
 from __future__ import annotations
 
@@ -21,4 +21,16 @@ def writable_file(option: str, path: Path) -> Path:
     if path.is_dir():
         raise ValueError(f"{option}: {str(path)!r} is a directory")
     writable_directory(option, path.parent)
+    return path
+
+
+def database_file(option: str, path: Path) -> Path:
+    """`path`, a DuckDB database. Raises ValueError if it is none: DuckDB opens files of other formats too."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError as error:
+        raise ValueError(f"{option}: cannot read {str(path)!r}: {error.strerror}") from None
+    if head[8:12] != b"DUCK":
+        raise ValueError(f"{option}: {str(path)!r} is no DuckDB database")
     return path

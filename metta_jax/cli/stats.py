@@ -14,7 +14,7 @@ _EXAMPLES = """\
 examples:
   metta-jax stats out/stats.duckdb                                      the tables, and how many rows they have
   metta-jax stats out/stats.duckdb "SELECT name, env FROM simulations"
-  metta-jax stats out/stats.duckdb --json "SELECT * FROM episodes LIMIT 3"
+  metta-jax stats out/stats.duckdb "SELECT * FROM episodes LIMIT 3" --json
 """
 
 

@@ -102,16 +102,16 @@ def init(config: Config, env: Environment, key: jax.Array) -> State:
     return State(params, make_optimizer(config).init(params), env_state, tokens, key)
 
 
-def rollout(config: Config, env: Environment, params: Any, state: State) -> tuple[State, Rollout, jax.Array]:
+def rollout(config: Config, env: Environment, env_params: Any, state: State) -> tuple[State, Rollout, jax.Array]:
     """The state after T steps, what happened, and the values float32 [B] of the observations after it."""
     network, table = make_network(env), jnp.asarray(flat_actions(env))
 
     def step(carry: tuple[Any, jax.Array], key: jax.Array) -> tuple[tuple[Any, jax.Array], Rollout]:
         env_state, tokens = carry
-        logits, value = network.apply(params, tokens)
+        logits, value = network.apply(state.params, tokens)
         action = jax.random.categorical(key, logits).astype(jnp.int32)
         actions = table[action].reshape(config.num_envs, env.num_agents, 2)
-        env_state, timestep = env.step(env.params, env_state, actions)
+        env_state, timestep = env.step(env_params, env_state, actions)
         # Where an episode ended, the observation is already the first of the next one.
         done = (timestep.terminated | timestep.truncated).reshape(-1)
         record = Rollout(tokens, action, log_prob(logits, action), value, timestep.reward.reshape(-1), done)
@@ -120,7 +120,7 @@ def rollout(config: Config, env: Environment, params: Any, state: State) -> tupl
     key, used = jax.random.split(state.key)
     keys = jax.random.split(used, config.horizon)
     (env_state, tokens), batch = jax.lax.scan(step, (state.env_state, state.tokens), keys)
-    _, last_value = network.apply(params, tokens)
+    _, last_value = network.apply(state.params, tokens)
     return state.replace(env_state=env_state, tokens=tokens, key=key), batch, last_value
 
 
@@ -159,7 +159,10 @@ def loss_fn(params: Any, config: Config, network: Any, rows: Rollout, advantages
 
 
 def make_update(config: Config, env: Environment) -> Any:
-    """`update(state) -> (state, metrics)`: a rollout, then `num_epochs` passes over it. Compiled; donates the state."""
+    """`update(env_params, state) -> (state, metrics)`: a rollout, then `num_epochs` passes over it.
+
+    Compiled; donates the state. Rules and maps are an argument: as constants they would slow the compiler down.
+    """
     network, optimizer = make_network(env), make_optimizer(config)
 
     def one_minibatch(carry: tuple[Any, Any], part: tuple[Rollout, jax.Array]) -> tuple[tuple[Any, Any], Any]:
@@ -168,8 +171,8 @@ def make_update(config: Config, env: Environment) -> Any:
         updates, opt_state = optimizer.update(grads, opt_state, params)
         return (optax.apply_updates(params, updates), opt_state), metrics
 
-    def update(state: State) -> tuple[State, dict[str, jax.Array]]:
-        state, batch, last_value = rollout(config, env, state.params, state)
+    def update(env_params: Any, state: State) -> tuple[State, dict[str, jax.Array]]:
+        state, batch, last_value = rollout(config, env, env_params, state)
         data = (batch, gae(config, batch, last_value))
         num_rows = config.horizon * config.num_envs * env.num_agents
         flat = jax.tree.map(lambda x: x.reshape(num_rows, *x.shape[2:]), data)
@@ -187,17 +190,17 @@ def make_update(config: Config, env: Environment) -> Any:
         metrics = jax.tree.map(jnp.mean, metrics) | {"reward": jnp.mean(batch.reward)}
         return state.replace(params=params, opt_state=opt_state, key=key), metrics
 
-    return jax.jit(update, donate_argnums=0)
+    return jax.jit(update, donate_argnums=1)
 
 
 def main(world: str = "forage", num_updates: int = 60, seed: int = 0, config: Config | None = None) -> list[float]:
     config = config or Config()
     env = Environment(world, num_envs=config.num_envs, seed=seed, stats="none")
-    state = init(config, env, jax.random.key(seed))
+    state = jax.jit(init, static_argnums=(0, 1))(config, env, jax.random.key(seed))
     update = make_update(config, env)
     rewards = []
     for index in range(num_updates):
-        state, metrics = update(state)
+        state, metrics = update(env.params, state)
         values = {name: float(value) for name, value in metrics.items()}
         rewards.append(env.max_steps * values["reward"])
         steps = (index + 1) * config.horizon * config.num_envs * env.num_agents

@@ -63,7 +63,7 @@ from metta_jax.api import (
     write_training_replay,
     write_viewer,
 )
-from metta_jax.trainer import EpisodeRewards, forget_records_after, forget_run
+from metta_jax.trainer import EpisodeRewards, StopSignals, forget_records_after, forget_run
 
 # What one may want to change. The numbers are for two cores and a few minutes; some can be given as arguments too.
 # The default world; a named one: {"curriculum_path": "forage"}.
@@ -71,7 +71,7 @@ WORLD: dict[str, Any] = {"num_agents": 4, "width": 32, "height": 32}
 NUM_ENVS = 64
 AGENT = "fast"  # or "default", a larger network
 TOTAL_STEPS = 1_000_000  # agent steps
-MAX_MINUTES = 2.0  # of training
+MAX_MINUTES = 1.75  # of training, compilation included
 HORIZON = 64  # steps of a row, over which gradients run back
 NUM_MINIBATCHES = 32  # many small ones: early on it is the number of optimizer steps that counts
 PPO = PPOConfig(clip_coef=0.2, ent_coef=0.002, gamma=0.99, gae_lambda=0.95)
@@ -126,49 +126,46 @@ def main() -> None:
     record, scores, metrics = None, {}, {}
     log = MultiLog(JsonLinesLog(out / "metrics.jsonl"), ConsoleLog(config.total_timesteps, start_step=step))
     print("compiling ...", flush=True)
-    with log:
-        try:
-            while step < config.total_timesteps and time.monotonic() - start < 60 * args.max_minutes:
-                with timer.time("_rollout"):
-                    state, batch = training.rollout(state)
-                    jax.block_until_ready(batch)
-                with timer.time("_train"):
-                    # `examples/written_out_loop.py` does the same in single steps: advantages, minibatches, losses.
-                    state, update = training.update(state, batch)
-                    jax.block_until_ready(state.params)
-                step, epoch = int(state.agent_step), int(state.epoch)
-                timer.lap_all(step, exclude_global=False)
+    with log, StopSignals() as stop:  # control-C ends the loop after the update that is being computed
+        while step < config.total_timesteps and time.monotonic() - start < 60 * args.max_minutes and not stop.requested:
+            with timer.time("_rollout"):
+                state, batch = training.rollout(state)
+                jax.block_until_ready(batch)
+            with timer.time("_train"):
+                # `examples/written_out_loop.py` does the same in single steps: advantages, minibatches, losses.
+                state, update = training.update(state, batch)
+                jax.block_until_ready(state.params)
+            step, epoch = int(state.agent_step), int(state.epoch)
+            timer.lap_all(step, exclude_global=False)
 
-                due = epoch % LOG_INTERVAL == 0
-                if due:
-                    record_heartbeat()
-                monitors: dict[str, Any] = {"system": system, "memory": memory} if due else {}
-                metrics = collect_metrics(
-                    update, agent_step=step, epoch=epoch, timer=timer, evaluation=scores, **monitors
-                )
-                metrics["overview/reward"] = rewards.add(metrics)
-                log.log(metrics, step)
-                scores = {}
+            due = epoch % LOG_INTERVAL == 0
+            if due:
+                record_heartbeat()
+            monitors: dict[str, Any] = {"system": system, "memory": memory} if due else {}
+            metrics = collect_metrics(update, agent_step=step, epoch=epoch, timer=timer, evaluation=scores, **monitors)
+            metrics["overview/reward"] = rewards.add(metrics)
+            log.log(metrics, step)
+            scores = {}
 
-                if epoch % args.checkpoint_interval == 0:
-                    record = save(state, training, policy_store, metrics)
-                    # Only a policy that is on disk is evaluated and recorded.
-                    if not args.no_evaluation and epoch % args.evaluate_interval == 0:
-                        scores = history[epoch] = evaluate(record, policy_store, out, args.seed)
-                    make_replay(record, env, config, epoch, args.base_url)
-        except KeyboardInterrupt:
-            print("\ninterrupted; the same command goes on from here")
+            if epoch % args.checkpoint_interval == 0:
+                record = save(state, training, policy_store, metrics)
+                # Only a policy that is on disk is evaluated and recorded.
+                if not args.no_evaluation and epoch % args.evaluate_interval == 0:
+                    scores = history[epoch] = evaluate(record, policy_store, out, args.seed)
+                make_replay(record, env, config, epoch, args.base_url)
     trained = time.monotonic() - start
 
     # 5. The final checkpoint, evaluation and replay, and what is left of the run.
     if record is None or record.metadata.epoch != epoch:
         record = save(state, training, policy_store, metrics, final=True)
-    if not args.no_evaluation and epoch not in history:
+    if not args.no_evaluation and not stop.requested and epoch not in history:
         history[epoch] = evaluate(record, policy_store, out, args.seed)
         make_replay(record, env, config, epoch, args.base_url, always=True)
     system.stop()
     env.close()
     report(out, metrics, history, system)
+    if stop.requested:
+        print("stopped; the same command goes on from here")
     print(f"{step:,} agent steps, {trained:.0f} s of training now. The newest policy is {record.uri}")
 
 

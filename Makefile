@@ -1,6 +1,6 @@
 # Two commands do everything: `make demo` and `make test`. Both create .venv and install what they need.
 #
-#   make demo       train the example for a few minutes: live progress, a checkpoint, a learning curve
+#   make demo       train the example for a few minutes: live progress, a checkpoint, a learning curve; again: go on
 #   make test       check, then all tests that are not slow
 #   make test-all   check, then every test
 #   make check      formatting, lint, types, import direction

@@ -6,143 +6,273 @@
 # [tool.uv.sources]
 # metta-jax = { path = "..", editable = true }
 # ///
-"""Train agents to forage: four agents, 32 x 32 cells, hearts to find and to make.
+"""The complete example: train four agents to mine, to make batteries, and to trade them for hearts.
 
-`--world default` has the same rules and far less to find: do not expect to see learning there within minutes.
+Everything that training, evaluation, replays, monitoring and checkpoints need is in this file, as explicit calls. Stop
+it at any moment (control-C saves first) and start the same command again: it goes on where it was, with the same bits
+as a run that was never stopped. Into --out go
 
-Writes into `--out`: metrics.jsonl (one line an update), learning_curve.png, and trainer_state/ with the whole
-training state. `--resume` continues from that checkpoint; what comes out is what an uninterrupted run would have given.
+    run_config.json     the configuration            checkpoints/   policies, and the training state
+    metrics.jsonl       one line for each update     replays/       recorded episodes, and pages that play them
+    learning_curve.png, run.png                      stats/         evaluations, DuckDB databases
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections import deque
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any
 
 import jax
 
 from metta_jax.api import (
     Agent,
+    CheckpointConfig,
+    ConsoleLog,
     Environment,
     JsonLinesLog,
+    LRSchedulerConfig,
+    MemoryMonitor,
+    MultiLog,
     OptimizerConfig,
+    PolicyRecord,
+    PolicyStore,
     PPOConfig,
-    ProgressLine,
+    SimulationConfig,
+    SimulationSuite,
+    SimulationSuiteConfig,
+    SingleEnvSimulationConfig,
+    SystemMonitor,
     TrainerConfig,
     TrainingComponents,
     TrainState,
+    cleanup_old_policies,
+    collect_metrics,
+    epoch_line,
+    http_url,
     load_train_state,
+    player_url,
     plot_learning_curve,
+    plot_run,
     read_json_lines,
+    record_heartbeat,
+    save_checkpoint,
+    save_run_config,
     save_train_state,
+    write_training_replay,
+    write_viewer,
 )
+from metta_jax.trainer import EpisodeRewards, StopSignals, forget_records_after, forget_run
 
-HORIZON = 64
-
-Episodes: TypeAlias = deque[tuple[float, float, float]]  # count, length and reward of the last rollouts
+# What one may want to change. The numbers are for two cores and a few minutes; some can be given as arguments too.
+# The default world; a named one: {"curriculum_path": "forage"}.
+WORLD: dict[str, Any] = {"num_agents": 4, "width": 32, "height": 32}
+NUM_ENVS = 64
+AGENT = "fast"  # or "default", a larger network
+TOTAL_STEPS = 1_000_000  # agent steps
+MAX_MINUTES = 1.75  # of training, compilation included
+HORIZON = 64  # steps of a row, over which gradients run back
+NUM_MINIBATCHES = 32  # many small ones: early on it is the number of optimizer steps that counts
+PPO = PPOConfig(clip_coef=0.2, ent_coef=0.002, gamma=0.99, gae_lambda=0.95)
+OPTIMIZER = OptimizerConfig(type="adam", learning_rate=2e-3)  # bolder than the defaults, which are for long runs
+SCHEDULE = LRSchedulerConfig(enabled=True, schedule_type="linear")
+CHECKPOINT_INTERVAL, EVALUATE_INTERVAL, REPLAY_INTERVAL = 20, 100, 100  # epochs
+LOG_INTERVAL, GRADIENT_INTERVAL = 10, 10  # epochs
+EVALUATION: dict[str, Any] = {"num_episodes": 2, "max_time_s": 30, "env_overrides": {"game": {"max_steps": 200}}}
 
 
 def main() -> None:
     args = parse_arguments()
     out = Path(args.out)
-    start = time.monotonic()
-    # What was compiled once need not be compiled again by the next run.
-    jax.config.update("jax_compilation_cache_dir", args.cache)
+    jax.config.update("jax_compilation_cache_dir", args.cache)  # what was compiled once need not be compiled again
 
-    # 1. Environments, agent, and the functions that train. All of them are static descriptions without state.
-    env = Environment(args.world, num_envs=args.num_envs, seed=args.seed, stats="none")
-    agent = Agent(env, "fast")
-    training = TrainingComponents.create(env, agent, trainer_config(args.total_steps, args.num_envs * env.num_agents))
-    device = jax.devices()[0]
-    print(f"{args.num_envs} environments x {env.num_agents} agents, {agent.num_flat_actions} actions, on {device}")
+    # 1. The device, the configuration, and what is static: environments, agent, training functions.
+    device = jax.devices(args.device)[0]
+    print(f"Using device: {device} ({device.device_kind})")
+    world = {"curriculum_path": args.world} if args.world else WORLD
+    env = Environment(**world, num_envs=args.num_envs, seed=args.seed, device=args.device)
+    config = trainer_config(args, num_agents=args.num_envs * env.num_agents)
+    agent = Agent(env, AGENT, device=args.device)
+    policy_store = PolicyStore(config.paths.checkpoints)
+    training = TrainingComponents.create(env, agent, config, policy_store)
+    print(f"{args.num_envs} environments x {env.num_agents} agents, {agent.num_flat_actions} actions")
+    print(f"{config.optimizer.type}, learning rate {config.optimizer.learning_rate:g}, {SCHEDULE.schedule_type}")
 
-    # 2. The training state: one pytree of arrays that every call takes and returns.
-    state = initial_state(training, jax.random.key(args.seed), out, resume=args.resume)
-    step = int(state.agent_step)
+    # 2. The training state: one pytree of arrays, that of the last checkpoint if there is one.
+    if args.fresh:
+        forget_run(config.paths)
+    state = load_train_state(config.paths.checkpoints, training)
+    if state is None:
+        state = training.init(jax.random.key(args.seed))
+        save_run_config(out, config, {**world, "num_envs": args.num_envs, "seed": args.seed}, AGENT, seed=args.seed)
+    else:
+        print(f"Resumed at epoch {int(state.epoch)}, {int(state.agent_step):,} agent steps")
+    # A run that was killed plays the steps after its last checkpoint again.
+    forget_records_after(out / "metrics.jsonl", int(state.agent_step))
 
-    # 3. The loop.
-    episodes: Episodes = deque(maxlen=10)
+    # 3. Monitors. A getter is asked for the current object at each reading: states are replaced every step.
+    memory = MemoryMonitor()
+    memory.add(lambda: state, name="TrainState", track_attributes=True)
+    memory.add(lambda: state and state.params, name="Agent")
+    system = SystemMonitor(sampling_interval_sec=1.0, history_size=100, auto_start=True)
+
+    # 4. The loop.
+    timer = training.timer
+    timer.start()
+    step, epoch, start = int(state.agent_step), int(state.epoch), time.monotonic()
+    rewards = EpisodeRewards(env.max_steps)
+    history: dict[int, dict[str, float]] = {}  # scores by epoch
+    record, scores, metrics = None, {}, {}
+    log = MultiLog(JsonLinesLog(out / "metrics.jsonl"), ConsoleLog(config.total_timesteps, start_step=step))
     print("compiling ...", flush=True)
-    with JsonLinesLog(out / "metrics.jsonl") as log, ProgressLine(args.total_steps, start_step=step) as progress:
-        while step < args.total_steps and time.monotonic() - start < 60 * args.max_minutes:
-            state, metrics = training.train_step(state)
-            values = {name: value.item() for name, value in jax.device_get(metrics).items()}
-            step = int(state.agent_step)
-            values["overview/reward"] = reward_per_episode(episodes, values, env.max_steps)
-            log.log(values, step)
-            progress.update(step, shown(values))
+    with log, StopSignals() as stop:  # control-C ends the loop after the update that is being computed
+        while step < config.total_timesteps and time.monotonic() - start < 60 * args.max_minutes and not stop.requested:
+            with timer.time("_rollout"):
+                state, batch = training.rollout(state)
+                jax.block_until_ready(batch)
+            with timer.time("_train"):
+                # `examples/written_out_loop.py` does the same in single steps: advantages, minibatches, losses.
+                state, update = training.update(state, batch)
+                jax.block_until_ready(state.params)
+            step, epoch = int(state.agent_step), int(state.epoch)
+            timer.lap_all(step, exclude_global=False)
 
-    # 4. What is left of it.
-    checkpoint = save_train_state(out, state, training)
-    curve = plot_learning_curve(
-        read_json_lines(out / "metrics.jsonl"),
-        out / "learning_curve.png",
-        title=f"world {args.world}, agent fast, PPO",
-        smoothing=0.5,
-    )
-    print(f"{step:,} agent steps in {time.monotonic() - start:.0f} s")
-    print(f"metrics         {out / 'metrics.jsonl'}")
-    print(f"learning curve  {curve}")
-    print(f"checkpoint      {checkpoint}")
+            due = epoch % LOG_INTERVAL == 0
+            if due:
+                record_heartbeat()
+            monitors: dict[str, Any] = {"system": system, "memory": memory} if due else {}
+            metrics = collect_metrics(update, agent_step=step, epoch=epoch, timer=timer, evaluation=scores, **monitors)
+            metrics["overview/reward"] = rewards.add(metrics)
+            log.log(metrics, step)
+            scores = {}
+
+            if epoch % args.checkpoint_interval == 0:
+                record = save(state, training, policy_store, metrics)
+                # Only a policy that is on disk is evaluated and recorded.
+                if not args.no_evaluation and epoch % args.evaluate_interval == 0:
+                    scores = history[epoch] = evaluate(record, policy_store, out, args.seed)
+                make_replay(record, env, config, epoch, args.base_url)
+    trained = time.monotonic() - start
+
+    # 5. The final checkpoint, evaluation and replay, and what is left of the run.
+    if record is None or record.metadata.epoch != epoch:
+        record = save(state, training, policy_store, metrics, final=True)
+    if not args.no_evaluation and not stop.requested and epoch not in history:
+        history[epoch] = evaluate(record, policy_store, out, args.seed)
+        make_replay(record, env, config, epoch, args.base_url, always=True)
+    system.stop()
+    env.close()
+    report(out, metrics, history, system)
+    if stop.requested:
+        print("stopped; the same command goes on from here")
+    print(f"{step:,} agent steps, {trained:.0f} s of training now. The newest policy is {record.uri}")
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--world", default="forage", help="see `python -m metta_jax worlds` (default: %(default)s)")
-    parser.add_argument("--total-steps", type=int, default=1_000_000, help="agent steps (default: %(default)s)")
-    parser.add_argument("--max-minutes", type=float, default=2.5, help="stop then in any case (default: %(default)s)")
-    parser.add_argument("--num-envs", type=int, default=64, help="default: %(default)s")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--world", help="a name, see `metta-jax worlds` (default: the default world, 4 agents)")
+    parser.add_argument("--total-steps", type=int, default=TOTAL_STEPS, help="agent steps (default: %(default)s)")
+    parser.add_argument("--max-minutes", type=float, default=MAX_MINUTES, help="of training (default: %(default)s)")
+    parser.add_argument("--num-envs", type=int, default=NUM_ENVS, help="default: %(default)s")
+    parser.add_argument("--horizon", type=int, default=HORIZON, help="steps of a row (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn (default: %(default)s)")
+    parser.add_argument("--device", help="cpu, gpu or tpu (default: the best one that there is)")
     parser.add_argument("--out", default="out/run", help="directory of everything that is written")
+    parser.add_argument("--base-url", help="where others can load the files of <out>/replays, for addresses of replays")
     parser.add_argument("--cache", default=".cache/jax", help="directory of compiled programs (default: %(default)s)")
-    parser.add_argument("--resume", action="store_true", help="continue from the checkpoint in --out")
+    parser.add_argument("--fresh", action="store_true", help="begin anew instead of going on with the run in --out")
+    parser.add_argument("--no-evaluation", action="store_true", help="no evaluation, and no replay at the end")
+    for name in ("checkpoint", "evaluate", "replay"):
+        default = globals()[f"{name.upper()}_INTERVAL"]
+        parser.add_argument(f"--{name}-interval", type=int, default=default, help="epochs (default: %(default)s)")
     return parser.parse_args()
 
 
-def trainer_config(total_steps: int, num_agents: int) -> TrainerConfig:
+def trainer_config(args: argparse.Namespace, num_agents: int) -> TrainerConfig:
     """Every agent's steps of one rollout are one row of the batch."""
-    batch_size = num_agents * HORIZON
     return TrainerConfig(
-        total_timesteps=total_steps,
-        batch_size=batch_size,
-        # Many small minibatches: early on it is the number of optimizer steps that counts.
-        minibatch_size=max(batch_size // 32, HORIZON),
-        bptt_horizon=HORIZON,
-        # Bolder than the defaults, which are made for runs a thousand times as long.
-        ppo=PPOConfig(clip_coef=0.2, ent_coef=0.002),
-        optimizer=OptimizerConfig(learning_rate=2e-3),
+        total_timesteps=args.total_steps,
+        batch_size=num_agents * args.horizon,
+        minibatch_size=max(num_agents // NUM_MINIBATCHES, 1) * args.horizon,
+        bptt_horizon=args.horizon,
+        ppo=PPO,
+        optimizer=OPTIMIZER,
+        lr_scheduler=SCHEDULE,
+        checkpoint=CheckpointConfig(checkpoint_interval=args.checkpoint_interval),
+        simulation=SimulationConfig(evaluate_interval=args.evaluate_interval, replay_interval=args.replay_interval),
+        grad_mean_variance_interval=GRADIENT_INTERVAL,
+        run_dir=args.out,
     )
 
 
-def initial_state(training: TrainingComponents, key: jax.Array, out: Path, *, resume: bool) -> TrainState:
-    """The state of the checkpoint, or a fresh one and an empty log."""
-    if resume:
-        state = load_train_state(out, training)
-        if state is not None:
-            print(f"resumed at {int(state.agent_step):,} agent steps")
-            return state
-    (out / "metrics.jsonl").unlink(missing_ok=True)
-    return training.init(key)
+def save(
+    state: TrainState, training: TrainingComponents, policy_store: PolicyStore, metrics: dict[str, Any], **more: Any
+) -> PolicyRecord:
+    """A checkpoint: the policy for whoever wants to play it, the training state to go on from. The 5 newest stay."""
+    stats = {name: value for name, value in metrics.items() if name.startswith(("overview/", "losses/"))}
+    directory = training.config.paths.checkpoints
+    with training.timer.time("checkpoint"):
+        record = save_checkpoint(
+            training.plan.agent,
+            policy_store,
+            epoch=int(state.epoch),
+            metadata={"agent_step": int(state.agent_step), "stats": stats, **more},
+            params=state.params,
+        )
+        save_train_state(directory, state, training, policy_path=record)
+        cleanup_old_policies(directory, keep_last_n=5)
+    return record
 
 
-def reward_per_episode(episodes: Episodes, values: dict[str, float], max_steps: int) -> float | None:
-    """Mean reward of an agent in a full episode, over the episodes that ended in the last rollouts.
+def evaluate(record: PolicyRecord, policy_store: PolicyStore, out: Path, seed: int) -> dict[str, float]:
+    """Scores by simulation and by category, {"navigation/score": ..., "navigation/simple": ...}."""
+    simulations = {
+        "navigation/simple": SingleEnvSimulationConfig(env="/env/mettagrid/simple", **EVALUATION),
+        "navigation/medium": SingleEnvSimulationConfig(env="/env/mettagrid/medium", **EVALUATION),
+    }
+    suite = SimulationSuiteConfig(name="evaluation", simulations=simulations)
+    key = jax.random.key(seed)
+    with SimulationSuite(suite, record, policy_store, stats_dir=out / "stats", key=key).simulate() as results:
+        return results.scores.to_metrics()
 
-    First episodes are cut short, so that environments do not end together. Rewards are scaled by length; while most
-    episodes are short, that says little, and the result is None.
-    """
-    episodes.append((values["episode/count"], values["episode/length_sum"], values["episode/return_sum"]))
-    count, length, reward = (sum(column) for column in zip(*episodes, strict=True))
-    return max_steps * reward / length if length > 0.5 * max_steps * count else None
+
+def make_replay(
+    record: PolicyRecord,
+    env: Environment,
+    config: TrainerConfig,
+    epoch: int,
+    base_url: str | None,
+    always: bool = False,
+) -> None:
+    """A recorded episode every `replay_interval` epochs, a page that plays it, and the address for MetaScope."""
+    simulation = config.simulation.replace(replay_interval=1) if always else config.simulation
+    directory = Path(config.paths.replays)
+    replay = write_training_replay(record, env, simulation, epoch, replay_dir=directory)
+    if replay is None:
+        return
+    page = write_viewer(replay, directory / f"epoch_{epoch:04}.html")
+    print(f"replay of epoch {epoch}: {page.resolve().as_uri()}")
+    if base_url is not None:
+        print(f"in MetaScope: {player_url(http_url(replay, base_url, root=directory))}")
 
 
-def shown(values: dict[str, float]) -> dict[str, float]:
-    names = {"reward": "overview/reward", "policy": "losses/policy_loss", "value": "losses/value_loss"}
-    names["entropy"] = "losses/entropy"
-    return {name: values[key] for name, key in names.items() if values[key] is not None}
+def report(out: Path, metrics: dict[str, Any], history: dict[int, dict[str, float]], system: SystemMonitor) -> None:
+    """What came out: the last figures on the screen, all of them as pictures."""
+    if metrics:
+        print(epoch_line(metrics["metric/epoch"], metrics))
+        print(", ".join(f"{name[7:]} {value:.4g}" for name, value in metrics.items() if name.startswith("losses/")))
+    if "grad/norm" in metrics:
+        parts = (f"{name} {metrics[f'grad/{name}']:.2e}" for name in ("mean", "variance", "norm", "clipped_norm"))
+        print(f"gradient: {', '.join(parts)}")
+    for epoch, scores in history.items():
+        print(f"evaluation at epoch {epoch}: {', '.join(f'{name} {score:.3f}' for name, score in scores.items())}")
+    now = system.get_summary()
+    print(f"this process: {now['process_memory_mb']:.0f} MB, {now['process_cpu_percent']:.0f} % of a core")
+    records = read_json_lines(out / "metrics.jsonl")
+    if records:
+        print(plot_learning_curve(records, out / "learning_curve.png", title=f"PPO, agent {AGENT}", smoothing=0.5))
+        print(plot_run(records, out / "run.png", smoothing=0.5))
 
 
 if __name__ == "__main__":

@@ -1,17 +1,27 @@
-"""The command line."""
+"""The command line: what commands print and write, and that mistakes are one line."""
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import jax
 import pytest
 
 from metta_jax import __version__, worlds
-from metta_jax.cli import main
+from metta_jax.cli import command_line, main
 from metta_jax.mapgen import from_text
+from metta_jax.monitor import load_run_config, read_json_lines
+
+ROOT = Path(__file__).resolve().parents[1]
+TINY = ("--num-envs", "1", "--set", "bptt_horizon=4", "minibatch_size=16", "checkpoint.checkpoint_interval=2")
 
 
 def test_info(capsys: pytest.CaptureFixture[str]) -> None:
@@ -29,6 +39,10 @@ def test_worlds(capsys: pytest.CaptureFixture[str]) -> None:
     assert tuple(line.split()[0] for line in lines) == worlds.list()
     default = next(line for line in lines if line.startswith("default "))
     assert default.split(maxsplit=5) == ["default", "4", "5", "8", "1000", worlds.describe("default")]
+    assert main(["worlds", "curricula"]) == main(["worlds", "suites"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[: len(worlds.list_curricula())] == list(worlds.list_curricula())
+    assert "guide                      2 simulations" in lines
 
 
 def test_a_map_of_a_world(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -43,11 +57,85 @@ def test_a_map_of_a_world(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     assert capsys.readouterr().out.splitlines()[:36] != rows
 
 
-def test_a_mistake_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as error:
-        main(["worlds", "show", "arena/basik"])
+def test_validate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("total_timesteps: 100\nppo: {clip_coef: 0.2}\n", encoding="utf-8")
+    assert main(["validate", "default", "curriculum/simple", str(file)]) == 0
+    assert [line.rpartition(": ")[2] for line in capsys.readouterr().out.splitlines()] == ["good"] * 3
+
+
+@pytest.mark.parametrize("command", [module.__name__.rpartition(".")[2] for module in command_line._COMMANDS])
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    name = {"evaluate": "eval"}.get(command, command)
+    with pytest.raises(SystemExit) as end:
+        main([name, "--help"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: metta-jax {name}")
+
+
+MISTAKES = {
+    "worlds show arena/basik": "worlds: no world 'arena/basik' (did you mean 'arena/basic'?)",
+    "train arena/basik": "no world 'arena/basik'",
+    "train default --num-envs many": "--num-envs: 'many' is not a whole number",
+    "train default --num-envs 0": "--num-envs: 0 is not at least 1",
+    "train default --num-envs 1.5": "--num-envs: '1.5' is not a whole number",
+    "train default --seed -1": "--seed: -1 is not in 0..4294967295",
+    "train default --max-minutes nan": "--max-minutes: nan is not more than 0",
+    "train default --agent fats": "not 'fats'",
+    "train default --set ppo.clip_coef=a_lot": "ppo.clip_coef",
+    "train default --set ppo.clip=0.1": "did you mean 'clip_coef'?",
+    "train default --set clip_coef": "--set: 'clip_coef' is not <field>=<value>",
+    "train default --set minibatch_size=7": "batch_size must be divisible by minibatch_size",
+    "train default --suite navigatio": "did you mean 'navigation'?",
+    "train default --run-dir {file}/run": "--run-dir: cannot write into",
+    "train --config {dir}/none.yaml": "none.yaml: No such file or directory",
+    "train --config {file}": "is not a mapping",
+    "eval {dir}/none": "No policy records found at",
+    "eval {dir} --num-episodes 0": "--num-episodes: 0 is not at least 1",
+    "eval": "required: policy",
+    "replay make {dir}": "No policy records found at",
+    "replay view {dir}/none.json.z": "none.json.z: No such file or directory",
+    "stats {dir}/none.duckdb": "cannot read",
+    "stats {file}": "is no DuckDB database",
+    "analyze {file}": "is no DuckDB database",
+    "monitor {file} --pid 2000000000": "there is no process 2000000000",
+    "monitor {file}": "required: --pid",
+    "bench nowhere": "no world 'nowhere'",
+    "": "required: <command>",
+    "fly": "invalid choice: 'fly'",
+}
+
+
+@pytest.mark.parametrize("arguments", MISTAKES)
+def test_a_mistake_is_one_line(arguments: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "file"
+    file.write_text("words\n", encoding="utf-8")
+    with pytest.raises(SystemExit) as error, pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        main(arguments.format(dir=tmp_path, file=file).split())
     assert error.value.code == 2
-    assert capsys.readouterr().err == "metta-jax: worlds: no world 'arena/basik' (did you mean 'arena/basic'?)\n"
+    printed = capsys.readouterr()
+    assert printed.err.startswith("metta-jax: ")
+    assert printed.err.count("\n") == 1
+    assert MISTAKES[arguments] in printed.err
+    assert printed.out == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["file"], "nothing was made"
+
+
+def test_stats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "a.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("CREATE TABLE fruits AS SELECT 'apple' AS name, 3 AS number UNION ALL SELECT 'fig', 12")
+    assert main(["stats", str(path)]) == 0
+    assert capsys.readouterr().out.split("\n")[1].split() == ["fruits", "table", "2"]
+    assert main(["stats", str(path), "SELECT * FROM fruits ORDER BY number"]) == 0
+    assert capsys.readouterr().out == "name   number\napple       3\nfig        12\n"
+    assert main(["stats", str(path), "SELECT number FROM fruits ORDER BY number", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [{"number": 3}, {"number": 12}]
+    for sql in ("SELECT nothing FROM fruits", "DROP TABLE fruits"):
+        with pytest.raises(SystemExit):
+            main(["stats", str(path), sql])
+        assert capsys.readouterr().err.count("\n") == 1
 
 
 @pytest.mark.slow
@@ -56,3 +144,129 @@ def test_run_as_a_module() -> None:
         [sys.executable, "-m", "metta_jax", "--version"], capture_output=True, text=True, check=True
     )
     assert output.stdout == f"metta-jax {__version__}\n"
+
+
+@pytest.mark.slow
+def test_bench(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "bench.json"
+    assert main(["bench", "--num-envs", "2", "--num-steps", "3", "--rounds", "1", "--json", str(file)]) == 0
+    row = json.loads(file.read_text(encoding="utf-8"))
+    assert row["agent_steps_per_s"] > 0
+    assert "agent_steps_per_s" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of four updates of 16 agent steps; two of them, then the others after a restart."""
+    directory = tmp_path_factory.mktemp("run")
+    for total in ("32", "64"):
+        _train(directory, "--total-timesteps", total, "--quiet")
+    return directory
+
+
+def _train(directory: Path, *more: str) -> int:
+    return main(["train", "default", "--run-dir", str(directory), *TINY, *more])
+
+
+@pytest.mark.slow
+def test_a_run_goes_on(run_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert [record["step"] for record in read_json_lines(run_dir / "metrics.jsonl")] == [16, 32, 48, 64]
+    assert sorted(path.name for path in (run_dir / "checkpoints").iterdir()) == [
+        "model_0002", "model_0004", "trainer_state",
+    ]  # fmt: skip
+    assert load_run_config(run_dir).trainer.total_timesteps == 64
+    # It is finished: nothing is left to do, and nothing is done.
+    assert _train(run_dir, "--total-timesteps", "64") == 0
+    assert "64 agent steps; the newest policy is file://" in capsys.readouterr().out
+    assert len(read_json_lines(run_dir / "metrics.jsonl")) == 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "holds a run with another world: curriculum_path 'default' there, 'forage' here"),
+        (("--agent", "default"), "holds a run with another"),
+        (("--set", "bptt_horizon=8"), "holds a run with another"),
+    ],
+)
+def test_a_directory_of_another_run(
+    run_dir: Path, arguments: tuple[str, ...], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (run_dir / "run_config.json").read_bytes()
+    with pytest.raises(SystemExit) as error:
+        main(["train", "forage", "--run-dir", str(run_dir), *TINY, *arguments])
+    assert error.value.code == 2
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert printed.count("\n") == 1
+    assert (run_dir / "run_config.json").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_the_configuration_file_of_a_run_repeats_it(run_dir: Path, tmp_path: Path) -> None:
+    arguments = ["--config", str(run_dir / "run_config.json"), "--run-dir", str(tmp_path), "--quiet"]
+    assert main(["train", *arguments]) == 0
+    same = ("losses/policy_loss", "losses/value_loss", "experience/rewards", "step")
+    again, first = (
+        [{name: record[name] for name in same} for record in read_json_lines(path / "metrics.jsonl")]
+        for path in (tmp_path, run_dir)
+    )
+    assert again == first  # also: a run that was interrupted is the same as this one, which was not
+
+
+@pytest.mark.slow
+def test_eval_analyze_and_replay(run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    policies, database = str(run_dir / "checkpoints"), str(tmp_path / "stats.duckdb")
+    capsys.readouterr()
+    options = ["--world", "default", "--selector", "all", "--num-episodes", "1", "--stats-db", database]
+    assert main(["eval", policies, *options, "--replay-dir", str(tmp_path / "replays")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    start, end = lines.index("===JSON_OUTPUT_START==="), lines.index("===JSON_OUTPUT_END===")
+    found = json.loads("\n".join(lines[start + 1 : end]))
+    assert found["simulation_suite"] == "worlds"
+    (policy,) = found["policies"]
+    assert policy["policy_uri"] == policies
+    assert [checkpoint["name"] for checkpoint in policy["checkpoints"]] == ["model_0002", "model_0004"]
+    for checkpoint in policy["checkpoints"]:
+        metrics: dict[str, Any] = checkpoint["metrics"]
+        assert set(metrics) == {"reward_avg", "reward_avg_category_normalized", "detailed"}
+        assert metrics["reward_avg"] == metrics["detailed"]["default/default"]
+        assert Path(checkpoint["replay_url"]).exists()
+
+    assert main(["analyze", database]) == 0
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header.split() == ["policy", "default"]
+    assert len(rows) == 2
+
+    assert main(["replay", "make", policies, "--out", str(tmp_path / "made"), "--no-open"]) == 0
+    replay, page = capsys.readouterr().out.splitlines()[-2:]
+    assert Path(replay).is_relative_to(tmp_path / "made")
+    assert Path(page).read_text(encoding="utf-8").startswith("<!")
+
+
+@pytest.mark.slow
+def test_control_c_saves(tmp_path: Path) -> None:
+    environment = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".cache" / "jax"),
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    command = [sys.executable, "-m", "metta_jax", "train", "default", "--run-dir", str(tmp_path), *TINY]
+    command += ["checkpoint.checkpoint_interval=1000000", "simulation.evaluate_interval=0"]
+    with subprocess.Popen(
+        command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            while len(read_json_lines(tmp_path / "metrics.jsonl") if (tmp_path / "metrics.jsonl").exists() else []) < 2:
+                assert process.poll() is None, process.communicate()[1]
+                time.sleep(0.2)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=120)
+        finally:
+            process.kill()
+    assert process.returncode == 0
+    assert "Traceback" not in err
+    assert "stopped before the end: the same command goes on from here" in out
+    (count,) = [int(path.name) for path in (tmp_path / "checkpoints" / "trainer_state").iterdir()]
+    assert count == len(read_json_lines(tmp_path / "metrics.jsonl")) >= 2

@@ -20,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("config",),
     ("mettagrid", "mapgen", "monitor"),
     ("agent", "curriculum", "worlds", "viewer", "parallel"),
-    ("rl", "store", "sim", "adapters", "conformance", "cli"),
+    ("rl", "store", "sim", "adapters", "conformance", "trainer", "cli"),
     ("api", "__main__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from metta_jax.monitor import read_json_lines
+from metta_jax.monitor import load_run_config, read_json_lines
+from metta_jax.store import PolicyStore
+from metta_jax.store.train_state import read_trainer_info
 
 RUN = Path(__file__).resolve().parents[2] / "examples" / "run.py"
 
@@ -16,25 +18,51 @@ RUN = Path(__file__).resolve().parents[2] / "examples" / "run.py"
 def _run(out: Path, *arguments: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         cache = str(RUN.parents[1] / ".cache" / "jax")  # where the tests have theirs
-        patch.setattr(sys, "argv", [str(RUN), "--num-envs", "2", "--out", str(out), "--cache", cache, *arguments])
+        small = ["--num-envs", "2", "--horizon", "8", "--max-minutes", "60"]
+        patch.setattr(sys, "argv", [str(RUN), *small, "--out", str(out), "--cache", cache, *arguments])
         runpy.run_path(str(RUN), run_name="__main__")
 
 
-@pytest.mark.slow
-def test_it_trains_and_resumes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _run(tmp_path, "--total-steps", "1024", "--max-minutes", "60")
-    printed = capsys.readouterr().out
-    assert "1,024 agent steps in" in printed
-    assert (tmp_path / "learning_curve.png").read_bytes().startswith(b"\x89PNG")
-    assert (tmp_path / "trainer_state" / "2" / "trainer.json").exists()
-    assert [record["step"] for record in read_json_lines(tmp_path / "metrics.jsonl")] == [512, 1024]
+def _steps(out: Path) -> list[int]:
+    return [record["step"] for record in read_json_lines(out / "metrics.jsonl")]
 
-    _run(tmp_path, "--total-steps", "1536", "--max-minutes", "60", "--resume")
-    assert "resumed at 1,024 agent steps" in capsys.readouterr().out
-    assert [record["step"] for record in read_json_lines(tmp_path / "metrics.jsonl")] == [512, 1024, 1536]
+
+@pytest.mark.slow
+def test_it_trains_evaluates_and_resumes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    intervals = ["--checkpoint-interval", "1", "--evaluate-interval", "2", "--replay-interval", "2"]
+    _run(tmp_path, "--total-steps", "128", "--base-url", "https://example.org/replays", *intervals)
+    printed = capsys.readouterr().out
+    assert "Using device: cpu:0" in printed
+    assert "evaluation at epoch 2: navigation/score" in printed
+    assert "https://metta-ai.github.io/metta/?replayUrl=https%3A%2F%2Fexample.org%2Freplays%2F" in printed
+    assert "128 agent steps" in printed
+    assert _steps(tmp_path) == [64, 128]
+    for name in ("learning_curve.png", "run.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "replays" / "epoch_0002.html").stat().st_size > 1000
+    assert load_run_config(tmp_path).environment["width"] == 32
+    records = PolicyStore(tmp_path / "checkpoints").policy_records(tmp_path / "checkpoints", "all")
+    assert [record.metadata.epoch for record in records] == [1, 2]
+    assert records[-1].metadata.agent_step == 128
+
+    # A run that died after its last checkpoint: the steps that nobody saved are played, and logged, once more.
+    with (tmp_path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"step": 192}\n{"step": 256}\n')
+    _run(tmp_path, "--total-steps", "192", "--no-evaluation", *intervals)
+    assert "Resumed at epoch 2, 128 agent steps" in capsys.readouterr().out
+    assert _steps(tmp_path) == [64, 128, 192]
+    info = read_trainer_info(tmp_path / "checkpoints")
+    assert info is not None
+    assert info.agent_step == 192
+
+    _run(tmp_path, "--total-steps", "64", "--no-evaluation", "--fresh", *intervals)
+    assert "Resumed" not in capsys.readouterr().out
+    assert _steps(tmp_path) == [64]
+    assert [path.name for path in (tmp_path / "checkpoints").glob("model_*")] == ["model_0001"]
 
 
 @pytest.mark.slow
 def test_a_time_limit_ends_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _run(tmp_path, "--max-minutes", "0")
-    assert "0 agent steps in" in capsys.readouterr().out
+    _run(tmp_path, "--max-minutes", "0", "--no-evaluation")
+    assert "\n0 agent steps" in capsys.readouterr().out
+    assert (tmp_path / "checkpoints" / "trainer_state" / "0" / "trainer.json").exists()

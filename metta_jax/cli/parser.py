@@ -1,0 +1,56 @@
+"""Parsing of arguments: help that keeps its lines, mistakes in one line, and numbers as people write them."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser for descriptions and examples with lines of their own."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(**options)
+
+    def error(self, message: str) -> NoReturn:
+        """One line instead of the whole usage before it."""
+        self.exit(2, f"metta-jax: {message} (see `{self.prog} --help`)\n")
+
+
+def count(text: str) -> int:
+    """A whole number, also as 1e6 or 1_000_000."""
+    try:
+        number = float(text)
+        if number != int(number):
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    return int(text) if text.replace("_", "").lstrip("+-").isdigit() else int(number)
+
+
+def positive(text: str) -> int:
+    """A whole number, at least 1."""
+    number = count(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
+
+
+def seed(text: str) -> int:
+    """A whole number, 0..2^32-1."""
+    number = count(text)
+    if not 0 <= number < 2**32:
+        raise argparse.ArgumentTypeError(f"{text} is not in 0..{2**32 - 1}")
+    return number
+
+
+def seconds(text: str) -> float:
+    """A time, more than 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not more than 0")
+    return number

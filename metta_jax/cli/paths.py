@@ -1,0 +1,36 @@
+"""Whether a file or directory will do, asked before hours are spent on it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+
+def writable_directory(option: str, path: Path) -> Path:
+    """`path`, which is made if it is not there. Raises ValueError that names the option if nothing can be written."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            return path
+    except OSError as error:
+        raise ValueError(f"{option}: cannot write into {str(path)!r}: {error.strerror}") from None
+
+
+def writable_file(option: str, path: Path) -> Path:
+    """`path`, whose directory is made if it is not there. Raises ValueError like `writable_directory`."""
+    if path.is_dir():
+        raise ValueError(f"{option}: {str(path)!r} is a directory")
+    writable_directory(option, path.parent)
+    return path
+
+
+def database_file(option: str, path: Path) -> Path:
+    """`path`, a DuckDB database. Raises ValueError if it is none: DuckDB opens files of other formats too."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError as error:
+        raise ValueError(f"{option}: cannot read {str(path)!r}: {error.strerror}") from None
+    if head[8:12] != b"DUCK":
+        raise ValueError(f"{option}: {str(path)!r} is no DuckDB database")
+    return path

@@ -1,0 +1,104 @@
+"""The configuration of a run from a file, from `--set`, and from the options that have a name of their own."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from metta_jax.config import run_directories
+from metta_jax.config.base import deep_merge
+from metta_jax.config.yaml_file import read_yaml
+from metta_jax.monitor import RunConfig
+from metta_jax.trainer import make_run
+
+_RUN_FIELDS = frozenset(RunConfig.model_fields)
+
+
+def read_run(path: Path) -> RunConfig:
+    """The run that a file describes; see `run_from`."""
+    return _make(_read(path), {})
+
+
+def run_from(options: argparse.Namespace) -> RunConfig:
+    """A RunConfig from the options of `train`: the file, then `--set`, then the rest.
+
+    A file holds a RunConfig (`run_config.json` of an earlier run) or the fields of a TrainerConfig.
+    """
+    data = _read(options.config) if options.config is not None else {}
+    trainer: dict[str, Any] = deep_merge(data.get("trainer", {}), _settings(options.set))
+    if options.total_timesteps is not None:
+        trainer["total_timesteps"] = options.total_timesteps
+    if options.run_dir is not None:
+        trainer["run_dir"] = str(options.run_dir)
+    chosen = {"curriculum_path": options.world, "num_envs": options.num_envs, "seed": options.seed}
+    environment = dict(data.get("environment", {})) | {name: x for name, x in chosen.items() if x is not None}
+    changes = {"trainer": trainer, "environment": environment}
+    changes |= {name: x for name, x in {"agent": options.agent, "seed": options.seed}.items() if x is not None}
+    return _make(data, changes)
+
+
+def _make(data: Mapping[str, Any], changes: Mapping[str, Any]) -> RunConfig:
+    data = {**data, **changes}
+    trainer, environment = dict(data.get("trainer", {})), dict(data.get("environment", {}))
+    if trainer.get("env_overrides"):
+        raise ValueError("trainer.env_overrides: is not supported here; make a world of your own, see examples/")
+    world = environment.pop("curriculum_path", None) or trainer.get("curriculum") or trainer.get("env") or "default"
+    if "run_dir" not in trainer:
+        # The same command must find the same directory, so it is named after the world and not after the time.
+        trainer["run_dir"] = run_directories(str(world).strip("/").replace("/", "_")).run_dir
+    num_envs, seed = environment.pop("num_envs", 64), data.get("seed", 0)
+    maps_seed = {"seed": environment.pop("seed", seed)}
+    return make_run(
+        world,
+        data.get("agent", "fast"),
+        num_envs=num_envs,
+        seed=seed,
+        environment=environment | maps_seed,
+        **trainer,
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    data = read_yaml(path)
+    if not isinstance(data, dict) or not all(isinstance(name, str) for name in data):
+        raise ValueError(f"{path}: is not a mapping of names")
+    if not {"trainer", "environment", "agent"} & data.keys():
+        return {"trainer": data}
+    unknown = sorted(data.keys() - _RUN_FIELDS)
+    if unknown:
+        raise ValueError(f"{path}: {unknown[0]} is not a field of a run; there are {', '.join(sorted(_RUN_FIELDS))}")
+    for name in ("trainer", "environment"):
+        if not isinstance(data.get(name, {}), dict):
+            raise ValueError(f"{path}: {name} is not a mapping")
+    return data
+
+
+def _settings(texts: Iterable[str]) -> dict[str, Any]:
+    """`ppo.clip_coef=0.1` as nested mappings; values are read as YAML."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        path, is_given, value = text.partition("=")
+        if not is_given or not path:
+            raise ValueError(f"--set: {text!r} is not <field>=<value>, such as ppo.clip_coef=0.1")
+        try:
+            nested: Any = _number(value) if _number(value) is not None else yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ValueError(f"--set: the value of {text!r} cannot be read") from None
+        for name in reversed(path.split(".")):
+            nested = {name: nested}
+        found = deep_merge(found, nested)
+    return found
+
+
+def _number(text: str) -> int | float | None:
+    """As people write them: YAML takes 3e-4 for a text."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return None

@@ -1,0 +1,22 @@
+"""Training in one call: the explicit loop of `examples/run.py`, with everything around it.
+
+Only public functions of the other packages are called here; whoever needs another order copies the loop.
+"""
+
+from metta_jax.trainer.episode_rewards import EpisodeRewards
+from metta_jax.trainer.interrupts import StopSignals
+from metta_jax.trainer.loop import TrainResult, run_training
+from metta_jax.trainer.run_files import METRICS, forget_records_after, forget_run
+from metta_jax.trainer.train import make_run, train
+
+__all__ = [
+    "METRICS",
+    "EpisodeRewards",
+    "StopSignals",
+    "TrainResult",
+    "forget_records_after",
+    "forget_run",
+    "make_run",
+    "run_training",
+    "train",
+]

@@ -1,0 +1,172 @@
+"""A run from its configuration: in one call, and the same again after a restart."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from metta_jax.agent import Agent
+from metta_jax.config import SimulationSuiteConfig, TrainerConfig
+from metta_jax.config.base import deep_merge
+from metta_jax.monitor import ConsoleLog, Logger, RunConfig, load_run_config, save_run_config
+from metta_jax.monitor.run_config import FILE_NAME
+from metta_jax.rl import TrainingComponents
+from metta_jax.store import PolicyStore, find_initial_policy, load_train_state
+from metta_jax.store.layout import saved_rollout_counts
+from metta_jax.store.train_state import read_trainer_info
+from metta_jax.trainer.loop import TrainResult, run_training
+from metta_jax.trainer.run_files import forget_run
+from metta_jax.worlds import canonical_name
+from metta_jax.worlds.environment import Environment
+from metta_jax.worlds.suites import get_suite
+
+HORIZON = 64
+_SIZES = ("batch_size", "bptt_horizon")  # that the shapes of a training state depend on
+
+
+def make_run(
+    world: str = "default",
+    agent: Any = "fast",
+    *,
+    num_envs: int = 64,
+    seed: int = 0,
+    environment: Mapping[str, Any] | None = None,
+    **trainer: Any,
+) -> RunConfig:
+    """The configuration of a run, with sizes that fit the world: a row of the batch for each agent.
+
+    Args:
+      world: name of a world or of a curriculum.
+      agent: name of a preset, an AgentConfig, or a mapping for one.
+      num_envs: environments side by side.
+      seed: of maps and of the first state.
+      environment: other arguments of `Environment`.
+      trainer: fields of `TrainerConfig`, nested ones as mappings: `optimizer={"learning_rate": 1e-3}`. Sizes that are
+        not given are `bptt_horizon` 64, a batch of one row for each agent, and minibatches of an eighth of it.
+
+    Raises:
+      ValueError: what `Environment` or `TrainerConfig` refuses.
+    """
+    arguments = {"curriculum_path": world, "num_envs": num_envs, "seed": seed, **(environment or {})}
+    if {"bptt_horizon", "batch_size", "minibatch_size"} - trainer.keys():
+        # One environment with one map tells how many agents there are, for any world or curriculum.
+        num_agents = Environment(**{**arguments, "num_envs": 1, "num_maps": 1}).num_agents * arguments["num_envs"]
+        trainer = _sizes(num_agents, trainer) | trainer
+    return RunConfig(trainer=TrainerConfig(**trainer), environment=arguments, agent=agent, seed=seed)
+
+
+def train(
+    run: RunConfig | str = "default",
+    *,
+    suite: SimulationSuiteConfig | str | None = None,
+    loggers: Sequence[Logger] = (),
+    max_seconds: float = math.inf,
+    resume: bool = True,
+    show_progress: bool = True,
+    device: Any = None,
+    **options: Any,
+) -> TrainResult:
+    """Trains in one call: `train("forage", total_timesteps=1_000_000, run_dir="out/forage")`.
+
+    The run's directory gets `run_config.json`, `metrics.jsonl`, `checkpoints/`, `replays/` and `stats/`. The same call
+    again goes on where the directory's training state was saved. See `run_training` for what happens in between.
+
+    Args:
+      run: a RunConfig, or the name of a world for `make_run`, which then gets `options`.
+      suite: evaluation at `simulation.evaluate_interval`: a configuration, or the name of one of `worlds.suites`.
+      loggers: get the metrics of each update, beside the file and the console.
+      max_seconds: no update begins later.
+      resume: False deletes what is in the run's directory of an earlier run.
+      show_progress: a live line on the console.
+      device: where it runs, "cpu", "cuda:1"; None: JAX's default.
+
+    Raises:
+      ValueError: a configuration that is refused, or a directory that holds another run. OSError: a directory that
+        cannot be written.
+    """
+    if isinstance(run, str):
+        run = make_run(run, **options)
+    elif options:
+        raise TypeError(f"train() got the options {', '.join(sorted(options))} beside a RunConfig; change that instead")
+    if isinstance(suite, str):
+        suite = get_suite(suite)
+    paths = run.trainer.paths
+    if resume:
+        _check_same_run(run)
+    else:
+        forget_run(paths)
+
+    env = Environment(**run.environment, device=device)
+    store = PolicyStore(paths.checkpoints)
+    agent, params, parent = Agent(env, run.agent, device=device), None, None
+    info = read_trainer_info(paths.checkpoints)
+    if run.trainer.initial_policy.uri is not None:
+        first = find_initial_policy(store, agent, jax.random.key(run.seed), run.trainer.initial_policy)
+        agent = first.agent.bind(env, learn_new=True)
+        if info is None:
+            params, parent = first.params, first
+    training = TrainingComponents.create(env, agent, run.trainer, store)
+    state = load_train_state(paths.checkpoints, training)
+    # Only now is it known that the directory's run is this one.
+    save_run_config(paths.run_dir, run.trainer, dict(run.environment), run.agent, seed=run.seed, extra=run.extra)
+    start_step = 0 if info is None else info.agent_step
+    console = [ConsoleLog(run.trainer.total_timesteps, start_step=start_step)] if show_progress else []
+    try:
+        return run_training(
+            training,
+            seed=run.seed,
+            state=state,
+            params=params,
+            parent=parent,
+            suite=suite,
+            loggers=[*loggers, *console],
+            max_seconds=max_seconds,
+        )
+    finally:
+        for log in console:
+            log.close()
+
+
+def _sizes(num_agents: int, given: Mapping[str, Any]) -> dict[str, int]:
+    horizon = given.get("bptt_horizon", HORIZON)
+    batch_size = given.get("batch_size", num_agents * horizon)
+    rows = batch_size // horizon if isinstance(horizon, int) and horizon > 0 else 1
+    parts = next(parts for parts in (8, 4, 2, 1) if rows % parts == 0)
+    return {"bptt_horizon": horizon, "batch_size": batch_size, "minibatch_size": batch_size // parts}
+
+
+def _check_same_run(run: RunConfig) -> None:
+    """A directory goes on with the run that it holds, in the same world with the same network."""
+    paths = run.trainer.paths
+    if not saved_rollout_counts(Path(paths.checkpoints)) or not (Path(paths.run_dir) / FILE_NAME).exists():
+        return
+    held = load_run_config(paths.run_dir)
+    old, new = _named(held.environment), _named(run.environment)
+    problem = f"world: {_differences(old, new)}" if old != new else "agent" if held.agent != run.agent else None
+    old, new = ({name: getattr(config, name) for name in _SIZES} for config in (held.trainer, run.trainer))
+    if problem is None and old != new:
+        problem = f"batch: {_differences(old, new)}"
+    if problem is not None:
+        raise ValueError(
+            f"run_dir: {paths.run_dir!r} holds a run with another {problem}; give another directory, or delete this one"
+        )
+
+
+def _named(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of `Environment`; names of worlds may be written in several ways."""
+    arguments = deep_merge({}, environment)
+    path = arguments.get("curriculum_path")
+    if isinstance(path, str):
+        with contextlib.suppress(ValueError):  # it is a curriculum's name
+            arguments["curriculum_path"] = canonical_name(path)
+    return arguments
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    names = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+    return ", ".join(f"{name} {old.get(name)!r} there, {new.get(name)!r} here" for name in names)

@@ -306,8 +306,8 @@ def test_evaluation_and_replays(parts: Parts, tmp_path: Path) -> None:
         vectorization="serial",
     )
     with sim_suite.simulate() as results:
-        ((count,),) = results.stats_db.query("SELECT count(*) FROM episodes").fetchall()
-        assert count == 10
+        (row,) = results.stats_db.query("SELECT count(*) AS episodes FROM episodes")
+        assert row["episodes"] == 10
         scores = extract_scores(results, evaluation_config)
         assert set(scores.simulation_scores) == {("navigation", "simple"), ("navigation", "medium")}
 

@@ -306,8 +306,7 @@ def test_evaluation_and_replays(parts: Parts, tmp_path: Path) -> None:
         vectorization="serial",
     )
     with sim_suite.simulate() as results:
-        (row,) = results.stats_db.query("SELECT count(*) AS episodes FROM episodes")
-        assert row["episodes"] == 10
+        assert results.stats_db.rows("SELECT count(*) FROM episodes") == [(10,)]
         scores = extract_scores(results, evaluation_config)
         assert set(scores.simulation_scores) == {("navigation", "simple"), ("navigation", "medium")}
 

@@ -15,6 +15,7 @@ ALIKE = ("_easy", "_easy_shaped", "_poor")
 def main() -> None:
     names = [name for name in worlds.list() if not name.startswith(LEFT_OUT)]
     names = [name for name in names if not (name.startswith("arena/") and name.endswith(ALIKE))]
+    names.sort(key=lambda name: ("/" in name, name))  # single worlds first, then family by family
     print(write_gallery(Path(__file__).parent / "worlds", names, pixels=200))
 
 

@@ -63,7 +63,7 @@ def packages() -> list[str]:
 def page(package: str, names: list[str]) -> str:
     lines = [f"# {package}", "", HEAD, "", *prose(docstring(tree_of(package)))]
     for name in names:
-        definition = find(package, name)
+        definition = find(package, name) or find_elsewhere(package, name)
         lines += ["", f"## {name}", ""]
         if definition is None:
             lines.append("A module." if path_of(f"{package}.{name}").exists() else "A value.")
@@ -201,6 +201,12 @@ def find(module: str, name: str) -> Definition | None:
                 if (alias.asname or alias.name) == name:
                     return None if path_of(f"{node.module}.{alias.name}").exists() else find(node.module, alias.name)
     return None
+
+
+def find_elsewhere(package: str, name: str) -> Definition | None:
+    """What a package hands on lazily, from the package that has it."""
+    others = (other for other in packages() if other != package and name in public_names(other))
+    return next((found for other in others if (found := find(other, name))), None)
 
 
 def public_names(module: str) -> list[str]:

@@ -11,7 +11,8 @@ import pytest
 
 from tests.docs.snippets import ROOT, TOUR, after_the_tour, pages, run, snippets, tour
 
-SLOW = {"docs/devices.md"}  # programs for several devices, which no other page compiles
+# They compile programs that no other page needs.
+SLOW = {"docs/adapters.md", "docs/devices.md", "docs/engine.md", "docs/training.md"}
 
 
 def test_the_tour_prints_its_steps() -> None:

@@ -13,7 +13,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("replay", type=Path)
     parser.add_argument("film", type=Path)
-    parser.add_argument("--steps", type=int, nargs=2, default=(0, 120), help="the first one, and the one after the last")
+    parser.add_argument("--steps", type=int, nargs=2, default=(0, 120), help="first, and one after the last")
     parser.add_argument("--cell-pixels", type=int, default=12)
     parser.add_argument("--speed", type=float, default=12, help="steps per second")
     args = parser.parse_args()

@@ -339,14 +339,40 @@ def test_object_types() -> None:
 
 def test_everything_is_importable_from_one_place() -> None:
     """What the guide imports, from wherever it does."""
-    names = """
-        TrainerConfig PPOConfig OptimizerConfig CheckpointConfig TorchProfilerConfig create_default_trainer_config
-        SimulationConfig VTraceConfig Environment Agent TrainingComponents calculate_anneal_beta SimulationSuite
-        SimulationSuiteConfig SingleEnvSimulationConfig Simulation MemoryMonitor SystemMonitor compute_gradient_stats
-        PolicyStore save_checkpoint load_checkpoint save_train_state load_train_state evaluate_policy Stopwatch
-        calculate_explained_variance cleanup_old_policies record_heartbeat player_url perform_rollout_step
-        process_minibatch_update
-    """.split()
+    names = [
+        "TrainerConfig",
+        "PPOConfig",
+        "OptimizerConfig",
+        "CheckpointConfig",
+        "TorchProfilerConfig",
+        "create_default_trainer_config",
+        "SimulationConfig",
+        "VTraceConfig",
+        "Environment",
+        "Agent",
+        "TrainingComponents",
+        "calculate_anneal_beta",
+        "SimulationSuite",
+        "SimulationSuiteConfig",
+        "SingleEnvSimulationConfig",
+        "Simulation",
+        "MemoryMonitor",
+        "SystemMonitor",
+        "compute_gradient_stats",
+        "PolicyStore",
+        "save_checkpoint",
+        "load_checkpoint",
+        "save_train_state",
+        "load_train_state",
+        "evaluate_policy",
+        "Stopwatch",
+        "calculate_explained_variance",
+        "cleanup_old_policies",
+        "record_heartbeat",
+        "player_url",
+        "perform_rollout_step",
+        "process_minibatch_update",
+    ]
     assert set(names) <= set(api.__all__)
 
 

@@ -6,7 +6,7 @@ import re
 import tomllib
 from pathlib import Path
 
-from metta_jax import api
+from metta_jax import api, worlds
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -52,6 +52,11 @@ def test_every_benchmark_that_it_names_exists() -> None:
     named = set(re.findall(r"`(benchmarks/\w+\.py)`", README))
     assert named
     assert all((ROOT / name).exists() for name in named)
+
+
+def test_its_numbers() -> None:
+    assert f"{len(worlds.list())} named worlds" in README
+    assert f"{len(list((ROOT / 'tests' / 'conformance').glob('*.npz')))} of them are in `tests/conformance`" in README
 
 
 def test_the_api_names_what_it_offers() -> None:

@@ -5,6 +5,7 @@
 #   make test-all   check, then every test
 #   make check      formatting, lint, types, import direction
 #   make format     rewrite the sources in the house format
+#   make docs       write the reference and the pictures of the worlds anew
 #   make clean      remove .venv, caches and outputs
 
 SHELL := bash
@@ -19,7 +20,7 @@ ARGS ?=
 # threads of OpenBLAS that wait for each other on a busy machine.
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test test-all check format install clean
+.PHONY: demo test test-all check format docs install clean
 
 demo: install
 	$(BIN)/python examples/run.py $(ARGS)
@@ -39,6 +40,10 @@ check: install
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: install
+	$(BIN)/python docs/make_reference.py
+	$(BIN)/python docs/make_worlds.py
 
 install: $(VENV)/.installed
 

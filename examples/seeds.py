@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from metta_jax.api import Agent, Environment, TrainerConfig, TrainingComponents, population_step
+from metta_jax.api import Agent, Environment, TrainerConfig, TrainingComponents, init_population, population_step
 
 
 def main(num_runs: int = 4, num_envs: int = 4, horizon: int = 32, num_updates: int = 10) -> np.ndarray:
@@ -15,9 +14,7 @@ def main(num_runs: int = 4, num_envs: int = 4, horizon: int = 32, num_updates: i
     config = TrainerConfig(batch_size=batch_size, minibatch_size=batch_size // 4, bptt_horizon=horizon)
     training = TrainingComponents.create(env, Agent(env, "fast"), config)
 
-    # `init_population(training, keys)` does this in one program, which takes long to compile for a large network.
-    states = [training.init(key) for key in jax.random.split(jax.random.key(0), num_runs)]
-    population = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
+    population = init_population(training, jax.random.split(jax.random.key(0), num_runs))
     step_fn = population_step(training)
     for update in range(num_updates):
         population, metrics = step_fn(population)  # metrics are [num_runs] each

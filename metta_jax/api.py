@@ -8,6 +8,8 @@ from metta_jax.adapters import (
 )
 from metta_jax.agent import (
     Agent,
+    Architecture,
+    ArchitectureOutput,
 )
 from metta_jax.config import (
     AgentConfig,
@@ -76,6 +78,7 @@ from metta_jax.parallel import (
     shard_training,
 )
 from metta_jax.rl import (
+    MinibatchLoss,
     TrainingComponents,
     TrainState,
     accumulate_rollout_stats,
@@ -88,6 +91,7 @@ from metta_jax.rl import (
     compute_ppo_losses,
     get_lstm_config,
     loss_stats,
+    minibatch_loss,
     normalize_advantage_distributed,
     perform_rollout_step,
     process_minibatch_update,
@@ -124,6 +128,12 @@ from metta_jax.store import (
     save_checkpoint,
     save_train_state,
 )
+from metta_jax.trainer import (
+    TrainResult,
+    make_run,
+    run_training,
+    train,
+)
 from metta_jax.viewer import (
     StateView,
     draw,
@@ -132,6 +142,7 @@ from metta_jax.viewer import (
     write_viewer,
 )
 from metta_jax.worlds import (
+    list_curricula,
     make_curriculum,
 )
 from metta_jax.worlds.environment import (
@@ -173,6 +184,8 @@ __all__ = [
     "TYPE_WALL",
     "Agent",
     "AgentConfig",
+    "Architecture",
+    "ArchitectureOutput",
     "BackgroundSaver",
     "CheckpointConfig",
     "ConsoleLog",
@@ -195,6 +208,7 @@ __all__ = [
     "Logger",
     "MemoryMonitor",
     "MettaGrid",
+    "MinibatchLoss",
     "MultiLog",
     "NumpyEnv",
     "OptimizerConfig",
@@ -220,6 +234,7 @@ __all__ = [
     "SystemMonitor",
     "TensorBoardLog",
     "TorchProfilerConfig",
+    "TrainResult",
     "TrainState",
     "TrainerConfig",
     "TrainingComponents",
@@ -248,12 +263,15 @@ __all__ = [
     "get_lstm_config",
     "http_url",
     "init_population",
+    "list_curricula",
     "load_checkpoint",
     "load_run_config",
     "load_train_state",
     "loss_stats",
     "make_curriculum",
     "make_model_name",
+    "make_run",
+    "minibatch_loss",
     "normalize_advantage_distributed",
     "open_viewer",
     "original_orders",
@@ -269,6 +287,7 @@ __all__ = [
     "record_heartbeat",
     "replay_html",
     "run_directories",
+    "run_training",
     "save_checkpoint",
     "save_run_config",
     "save_train_state",
@@ -276,6 +295,7 @@ __all__ = [
     "shard_training",
     "simulate",
     "timing_metrics",
+    "train",
     "unpack_infos",
     "validate_policy_environment_match",
     "watch_heartbeat",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from metta_jax.parallel.mesh import ENVS, env_mesh
@@ -14,7 +15,8 @@ from metta_jax.parallel.placement import Devices
 
 def init_population(training: Any, keys: jax.Array) -> Any:
     """The first states of P runs of one configuration; run i is `training.init(keys[i])`."""
-    return jax.jit(jax.vmap(lambda key: training.init(key)))(keys)
+    # One after another, by the compiled `init`: a network's matrix factorizations take minutes under vmap on a CPU.
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *[training.init(key) for key in keys])
 
 
 def population_step(training: Any) -> Callable[[Any], tuple[Any, dict[str, jax.Array]]]:

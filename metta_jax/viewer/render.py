@@ -51,17 +51,21 @@ def draw(objects: Iterable[Mapping[str, Any]], size: tuple[int, int], *, cell_pi
     return np.clip(image * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
-def draw_replay(replay: Mapping[str, Any], step: int, *, cell_pixels: int = 24) -> np.ndarray:
-    """Draws one step of a replay of format 1, a dictionary as `json.loads` gives it; see `draw`."""
-    return draw(objects_at(replay, step), map_size(replay), cell_pixels=cell_pixels)
+def draw_replay(replay: Any, step: int, *, cell_pixels: int = 24) -> np.ndarray:
+    """Draws one step of a replay of format 1: a `Replay`, or a dictionary as `json.loads` gives it; see `draw`."""
+    content = _content(replay)
+    return draw(objects_at(content, step), map_size(content), cell_pixels=cell_pixels)
 
 
-def draw_episode(
-    replay: Mapping[str, Any], steps: Iterable[int] | None = None, *, cell_pixels: int = 16
-) -> Iterator[np.ndarray]:
+def draw_episode(replay: Any, steps: Iterable[int] | None = None, *, cell_pixels: int = 16) -> Iterator[np.ndarray]:
     """The pictures of some steps of a replay, of all of them if None; see `draw_replay`, and `save_gif` for a film."""
-    for step in range(num_steps(replay)) if steps is None else steps:
+    for step in range(num_steps(_content(replay))) if steps is None else steps:
         yield draw_replay(replay, step, cell_pixels=cell_pixels)
+
+
+def _content(replay: Any) -> Mapping[str, Any]:
+    """What a replay's file holds. `sim.Replay` keeps it as `data`; its class is out of reach from here."""
+    return getattr(replay, "data", replay)
 
 
 def _floor(width: int, height: int, cell_pixels: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
+from metta_jax.sim import Replay
 from metta_jax.viewer import draw, draw_episode, draw_replay
 from metta_jax.viewer.images import png_bytes, save_gif, save_png
 from metta_jax.viewer.looks import color_of_group, look_of, sprite_table
@@ -103,6 +104,7 @@ def test_steps_of_a_replay() -> None:
     assert (picture[22, 7] == _color(color_of_group(0))).all()
     assert (later[22, 22] == _color(color_of_group(0))).all()
     assert len(list(draw_episode(HAND_MADE))) == 4
+    np.testing.assert_array_equal(draw_replay(Replay(HAND_MADE), 1, cell_pixels=15), later)
     with pytest.raises(ValueError, match=r"step: 4 is not in 0\.\.3"):
         draw_replay(HAND_MADE, 4)
 

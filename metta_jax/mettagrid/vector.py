@@ -18,7 +18,7 @@ from metta_jax.mettagrid.environment import MettaGrid, check_array, drawn_keys, 
 from metta_jax.mettagrid.tasks import TaskGrid
 from metta_jax.mettagrid.types import EnvParams, EnvState, Maps, Rules, Stats, TimeStep
 
-MAX_AGENTS = 1536  # of one chunk of environments, see `VectorEnv._in_chunks`
+MAX_AGENTS = 768  # of one chunk of environments, see `VectorEnv._in_chunks`
 
 
 class TaskChooser(Protocol):
@@ -128,10 +128,10 @@ class VectorEnv:
             drawn = jax.random.randint(keys[-1], (self.num_envs,), 1, jnp.maximum(max_steps, 1) + 1, jnp.int32)
             max_steps = jnp.where(max_steps > 0, drawn, 0)
 
-        def start(rules: Rules, _: None, task: jax.Array | None, keys: jax.Array) -> tuple[None, Any]:
-            return None, self._start(params.replace(rules=_rules_of(rules, task)), keys)
+        def start(rules: Rules, _: None, __: None, task: jax.Array | None, keys: jax.Array) -> tuple[None, None, Any]:
+            return None, None, self._start(params.replace(rules=_rules_of(rules, task)), keys)
 
-        _, (maps, env, timestep) = self._in_chunks(start, params.rules, None, task, keys[:-1])
+        _, _, (maps, env, timestep) = self._in_chunks(start, params.rules, None, None, task, keys[:-1])
         none = jnp.zeros((self.num_envs,), bool)
         return VectorState(env, max_steps, task, curriculum, maps), VectorTimeStep(
             **vars(timestep), final_observation=timestep.observation, episode=_episode(env, none, task)
@@ -153,16 +153,16 @@ class VectorEnv:
         check_array("actions", actions, (self.num_envs, self.env.num_agents, 2))
         params = self._batched(params)
 
-        def play(rules: Rules, curriculum: Any, state: VectorState, actions: jax.Array) -> tuple[Any, Any]:
+        def play(rules: Rules, curriculum: Any, state: VectorState, actions: jax.Array) -> tuple[Any, ...]:
             return self._play(params.replace(rules=rules), curriculum, state, actions)
 
         batch = state.replace(curriculum=None)
-        curriculum, (batch, timestep) = self._in_chunks(
-            play, params.rules, state.curriculum, batch, jnp.asarray(actions)
-        )
+        curriculum, batch, timestep = self._in_chunks(play, params.rules, state.curriculum, batch, jnp.asarray(actions))
         return batch.replace(curriculum=curriculum), timestep
 
-    def _play(self, params: EnvParams, curriculum: Any, state: VectorState, actions: jax.Array) -> tuple[Any, Any]:
+    def _play(
+        self, params: EnvParams, curriculum: Any, state: VectorState, actions: jax.Array
+    ) -> tuple[Any, VectorState, VectorTimeStep]:
         rules = _rules_of(params.rules, state.task)
         episode_params = params.replace(rules=rules.replace(max_steps=state.max_steps))
         if state.maps is not None:
@@ -199,10 +199,7 @@ class VectorEnv:
         final_observation = timestep.observation
         timestep = timestep.replace(observation=observation)
         episode = _episode(env, done, state.task)
-        return curriculum, (
-            new,
-            VectorTimeStep(**vars(timestep), final_observation=final_observation, episode=episode),
-        )
+        return curriculum, new, VectorTimeStep(**vars(timestep), final_observation=final_observation, episode=episode)
 
     def _start(self, params: EnvParams, keys: jax.Array) -> tuple[Maps | None, EnvState, TimeStep]:
         """A new episode for each key, on a map drawn from the pool, or drawn anew and then returned too."""
@@ -233,25 +230,44 @@ class VectorEnv:
             return params
         return params if params.rules.max_steps.ndim else shared_rules(params)
 
-    def _in_chunks(self, fn: Callable[..., Any], rules: Rules, carry: Any, *batch: Any) -> tuple[Any, Any]:
-        """`fn(rules, carry, *batch)` for all environments, so many at a time that their arrays stay in the cache.
+    def _in_chunks(self, fn: Callable[..., Any], rules: Rules, carry: Any, state: Any, *batch: Any) -> tuple[Any, ...]:
+        """`fn(rules, carry, state, *batch)` for all environments, as many at a time as stay in the cache.
 
         Without it the cost of a step grows with the number of environments (threefold from 64 to 4,096 with 24 agents).
         Resets become cheaper too: only chunks in which an episode ends make new ones. `fn` returns a new `carry`, which
-        goes from chunk to chunk, and what belongs to its environments.
+        goes from chunk to chunk, a new `state` (None if there was none) and what else belongs to its environments.
         """
-        num_chunks = self.num_envs // _chunk_size(self.num_envs, self.env.num_agents)
-        if num_chunks == 1:
-            return fn(rules, carry, *batch)
+        size = _chunk_size(self.num_envs, self.env.num_agents)
+        if size == self.num_envs:
+            return fn(rules, carry, state, *batch)
         shared = self.curriculum is not None or rules.max_steps.shape[0] == 1
-        chunks = batch if shared else (rules, *batch)
-        chunks = jax.tree.map(lambda x: x.reshape(num_chunks, x.shape[0] // num_chunks, *x.shape[1:]), chunks)
 
-        def one_chunk(carry: Any, chunk: Any) -> tuple[Any, Any]:
-            return fn(rules, carry, *chunk) if shared else fn(chunk[0], carry, *chunk[1:])
+        def on_chunk(i: jax.Array, carry: Any, state: Any) -> tuple[Any, ...]:
+            def rows(tree: Any) -> Any:
+                return jax.tree.map(lambda x: jax.lax.dynamic_slice_in_dim(x, i * size, size), tree)
 
-        carry, out = jax.lax.scan(one_chunk, carry, chunks)
-        return carry, jax.tree.map(lambda x: x.reshape(self.num_envs, *x.shape[2:]), out)
+            return fn(rules if shared else rows(rules), carry, rows(state), *rows(batch))
+
+        def one_chunk(i: jax.Array, loop: tuple[Any, ...]) -> tuple[Any, ...]:
+            carry, state, out = loop
+            carry, new, rest = on_chunk(i, carry, state)
+
+            def write(x: jax.Array, y: jax.Array) -> jax.Array:
+                return jax.lax.dynamic_update_slice_in_dim(x, y, i * size, 0)
+
+            # In place: a scan would make a new state, and the loop around the steps would copy it back.
+            return carry, jax.tree.map(write, state, new), jax.tree.map(write, out, rest)
+
+        _, _, shapes = jax.eval_shape(on_chunk, jnp.int32(0), carry, state)
+        out = jax.tree.map(lambda x: _unwritten((self.num_envs, *x.shape[1:]), x.dtype), shapes)
+        return jax.lax.fori_loop(0, self.num_envs // size, one_chunk, (carry, state, out))
+
+
+def _unwritten(shape: tuple[int, ...], dtype: Any) -> jax.Array:
+    """An array whose content does not matter."""
+    if jnp.issubdtype(dtype, jax.dtypes.prng_key):
+        return jnp.broadcast_to(jax.random.key(0), shape)
+    return jnp.zeros(shape, dtype)
 
 
 def _chunk_size(num_envs: int, num_agents: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -24,6 +24,7 @@ from metta_jax.mapgen import (
     to_text,
 )
 from metta_jax.mapgen.game_map import as_grid, empty_grid
+from tests.mapgen.floods import num_components
 
 
 def _drawn(scene: Scene, text_or_size: str | tuple[int, int], seed: int = 0):
@@ -125,23 +126,7 @@ def test_make_connected_leaves_one_component(height: int, width: int, seed: int,
     before = grid.copy()
     render(MakeConnected(), Area(grid), np.random.default_rng(seed))
     assert ((before == "wall") | (grid == "empty")).all(), "only walls are dug"
-    assert _num_components(grid == "empty") <= 1
-
-
-def _num_components(empty) -> int:
-    """Flood fill with a queue: written another way than the code under test."""
-    rest = {(int(row), int(column)) for row, column in np.argwhere(empty)}
-    count = 0
-    while rest:
-        count += 1
-        queue = deque([rest.pop()])
-        while queue:
-            row, column = queue.popleft()
-            for cell in ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)):
-                if cell in rest:
-                    rest.remove(cell)
-                    queue.append(cell)
-    return count
+    assert num_components(grid == "empty") <= 1
 
 
 def test_scene_tree() -> None:

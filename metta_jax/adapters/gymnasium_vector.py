@@ -71,7 +71,8 @@ class GymnasiumVectorEnv(GridFacts, gym.vector.VectorEnv):
         keys = jnp.stack([jax.random.key(s) for s in seeds])
         state, timestep = programs.reset(self._game.layout, self._game.params, keys)
         limits = jnp.broadcast_to(self._game.params.rules.max_steps, (self.num_envs,))
-        self._state, self._timestep, self._seeds = VectorState(state, limits), jax.device_get(timestep), list(seeds)
+        self._state = VectorState(state, limits, timestep.observation)
+        self._timestep, self._seeds = jax.device_get(timestep), list(seeds)
         return np.array(self._timestep.observation[:, 0]), {}
 
     def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:

@@ -57,6 +57,7 @@ class VectorState(flax.struct.PyTreeNode):
 
     env: EnvState  # [N, ...]
     max_steps: jax.Array  # [N] int32: the step limit of the running episode
+    observation: jax.Array  # [N, A, T, 3] uint8: the last one, not yet acted upon; the next one is written in its place
     task: jax.Array | None = None  # [N] int32: the task of the running episode, None without a curriculum
     curriculum: Any = None  # the state of the curriculum, one for all environments
     maps: Maps | None = None  # [N, ...]: the maps of the running episodes, None if they are those of the pool
@@ -133,7 +134,7 @@ class VectorEnv:
 
         _, _, (maps, env, timestep) = self._in_chunks(start, params.rules, None, None, task, keys[:-1])
         none = jnp.zeros((self.num_envs,), bool)
-        return VectorState(env, max_steps, task, curriculum, maps), VectorTimeStep(
+        return VectorState(env, max_steps, timestep.observation, task, curriculum, maps), VectorTimeStep(
             **vars(timestep), final_observation=timestep.observation, episode=_episode(env, none, task)
         )
 
@@ -158,11 +159,12 @@ class VectorEnv:
 
         batch = state.replace(curriculum=None)
         curriculum, batch, timestep = self._in_chunks(play, params.rules, state.curriculum, batch, jnp.asarray(actions))
-        return batch.replace(curriculum=curriculum), timestep
+        return batch.replace(curriculum=curriculum), timestep.replace(observation=batch.observation)
 
     def _play(
         self, params: EnvParams, curriculum: Any, state: VectorState, actions: jax.Array
     ) -> tuple[Any, VectorState, VectorTimeStep]:
+        """One step of some environments. The observation of the timestep is left out: it is that of the new state."""
         rules = _rules_of(params.rules, state.task)
         episode_params = params.replace(rules=rules.replace(max_steps=state.max_steps))
         if state.maps is not None:
@@ -173,7 +175,7 @@ class VectorEnv:
         env, timestep = step.step(self.env.layout, episode_params, state.env, known, keys)
         done = timestep.terminated[:, 0] | timestep.truncated[:, 0]
 
-        def next_episodes(curriculum: Any, state: VectorState, observation: jax.Array) -> tuple[Any, Any, jax.Array]:
+        def next_episodes(curriculum: Any, state: VectorState) -> tuple[Any, VectorState]:
             # Orders of agents use the steps from 1 on, so step 0 of an episode's key is free to seed the next one.
             keys = jax.vmap(lambda key: jax.random.fold_in(key, 0))(state.env.key)
             task = state.task
@@ -187,19 +189,16 @@ class VectorEnv:
             new = VectorState(
                 jax.tree.map(choose, fresh, state.env),
                 choose(limit, state.max_steps),
+                choose(first.observation, state.observation),
                 task,
                 maps=jax.tree.map(choose, maps, state.maps),
             )
-            return curriculum, new, choose(first.observation, observation)
+            return curriculum, new
 
-        new, observation = state.replace(env=env), timestep.observation
-        curriculum, new, observation = jax.lax.cond(
-            jnp.any(done), next_episodes, lambda *same: same, curriculum, new, observation
-        )
-        final_observation = timestep.observation
-        timestep = timestep.replace(observation=observation)
-        episode = _episode(env, done, state.task)
-        return curriculum, new, VectorTimeStep(**vars(timestep), final_observation=final_observation, episode=episode)
+        new = state.replace(env=env, observation=timestep.observation)
+        curriculum, new = jax.lax.cond(jnp.any(done), next_episodes, lambda *same: same, curriculum, new)
+        parts = vars(timestep) | {"observation": None, "final_observation": timestep.observation}
+        return curriculum, new, VectorTimeStep(**parts, episode=_episode(env, done, state.task))
 
     def _start(self, params: EnvParams, keys: jax.Array) -> tuple[Maps | None, EnvState, TimeStep]:
         """A new episode for each key, on a map drawn from the pool, or drawn anew and then returned too."""

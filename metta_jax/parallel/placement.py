@@ -18,7 +18,7 @@ from metta_jax.parallel.mesh import ENVS, env_mesh
 
 # Fields of a TrainState by the axis that is divided; all others are the same on every device.
 _DIVIDED_AXIS = {
-    **dict.fromkeys(("env_state", "observation", "reward", "done", "truncated", "final_value"), 0),
+    **dict.fromkeys(("env_state", "reward", "done", "truncated", "final_value"), 0),
     **dict.fromkeys(("experience", "episodes"), 0),
     **dict.fromkeys(("recurrent", "teacher_recurrent"), 1),  # [layers, A, hidden]
 }

@@ -27,25 +27,24 @@ def init_state(
     """The state before the first rollout; `params` None for fresh ones."""
     agent_key, env_key, run_key = jax.random.split(key, 3)
     params = plan.agent.init(agent_key) if params is None else params
-    env_state, timestep = plan.env.reset(env_params, env_key)
+    env_state, _ = plan.env.reset(env_params, env_key)
     curriculum: Any = ()
     if plan.curriculum is not None:
         curriculum, env_state = env_state.curriculum, env_state.replace(curriculum=None)
     num_agents = plan.layout.num_agents
-    observation = timestep.observation.reshape(num_agents, *timestep.observation.shape[2:])
+    tokens = env_state.observation.shape[2:]
     recurrent = plan.agent.initial_state(num_agents)
     return TrainState(
         params=params,
         opt_state=plan.optimizer.init(params),
         grads=zero_gradients(params),
         env_state=env_state,
-        observation=observation,
         reward=jnp.zeros((num_agents,), jnp.float32),
         done=jnp.zeros((num_agents,), jnp.float32),
         truncated=jnp.zeros((num_agents,), jnp.float32),
         final_value=jnp.zeros((num_agents,), jnp.float32),
         recurrent=recurrent,
-        experience=empty_experience(plan, observation, recurrent),
+        experience=empty_experience(plan, env_state.observation.reshape(num_agents, *tokens), recurrent),
         position=jnp.zeros((), jnp.int32),
         losses=zero_losses(),
         gradient_stats=no_gradient_stats(),

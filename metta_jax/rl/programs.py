@@ -20,7 +20,6 @@ ROLLOUT_CONSTANTS = rollout_functions.CONSTANT_FIELDS
 # What training never touches. Its programs take and return states without these fields.
 ACTING_FIELDS = (
     "env_state",
-    "observation",
     "reward",
     "done",
     "truncated",

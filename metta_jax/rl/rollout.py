@@ -123,7 +123,6 @@ def rollout_slot(plan: TrainingPlan, env_params: Any, state: TrainState) -> tupl
     state = state.replace(recurrent=recurrent, teacher_recurrent=teacher_recurrent, key=key)
     state = state.replace(
         experience=experience,
-        observation=_flat(timestep.observation),
         reward=_flat(timestep.reward).astype(jnp.float32),
         done=_flat(timestep.terminated).astype(jnp.float32),
         truncated=_flat(timestep.truncated).astype(jnp.float32),

@@ -166,9 +166,8 @@ class TrainState(struct.PyTreeNode):
     params: Params
     opt_state: Any
     grads: GradientSum
-    env_state: Any
-    observation: jax.Array  # uint8 [A, M, 3], the last one, not yet acted upon
-    reward: jax.Array  # float32 [A], came with it
+    env_state: Any  # VectorState, or another with an `observation` [N, A / N, M, 3]
+    reward: jax.Array  # float32 [A], came with the last observation
     done: jax.Array  # float32 [A], the episode before it was terminated
     truncated: jax.Array  # float32 [A]
     final_value: jax.Array  # float32 [A], as in Experience
@@ -188,6 +187,12 @@ class TrainState(struct.PyTreeNode):
     epoch: jax.Array  # int32 [], update epochs
     rollout_count: jax.Array  # int32 [], finished updates; the learning-rate schedule reads it
     num_skipped_steps: jax.Array  # int32 [], optimizer steps left out for a gradient that was not finite
+
+    @property
+    def observation(self) -> jax.Array:
+        """uint8 [A, M, 3], the last one, not yet acted upon."""
+        observation = self.env_state.observation
+        return observation.reshape(-1, *observation.shape[2:])
 
 
 LOSS_PARTS = (

@@ -37,6 +37,7 @@ class ProbeState(struct.PyTreeNode):
     step: jax.Array  # int32 [N]
     episode_return: jax.Array  # float32 [N, A]
     key: jax.Array
+    observation: jax.Array | None = None  # uint8 [N, A, tokens, 3]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +85,7 @@ class ProbeEnv:
         no = jnp.zeros(shape, bool)
         observation = self._observe(state)
         episode = EpisodeInfo(no[:, 0], state.episode_return, state.step)
+        state = state.replace(observation=observation)
         return state, VectorTimeStep(observation, jnp.zeros(shape, jnp.float32), no, no, no, observation, episode)
 
     def step(self, params: Any, state: ProbeState, actions: jax.Array) -> tuple[ProbeState, VectorTimeStep]:
@@ -112,7 +114,7 @@ class ProbeEnv:
         observation = self._observe(new)
         truncates = {"terminated": False, "truncated": True, "mixed": jnp.arange(self.num_envs) % 2 == 0}[self.ends]
         truncated = last & jnp.broadcast_to(jnp.asarray(truncates), (self.num_envs,))[:, None]
-        return new, VectorTimeStep(
+        return new.replace(observation=observation), VectorTimeStep(
             observation=observation,
             reward=reward,
             terminated=last & ~truncated,

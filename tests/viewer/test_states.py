@@ -73,7 +73,7 @@ def test_names_in_html_are_text(env: MettaGrid, states: list[EnvState]) -> None:
 def test_one_environment_of_a_batch(env: MettaGrid, states: list[EnvState]) -> None:
     batch = jax.tree.map(lambda *leaves: jnp.stack(leaves), states[0], states[-1])
     vector = VectorEnv(env, 2)
-    state = VectorState(env=batch, max_steps=jnp.full(2, 100, jnp.int32))
+    state = VectorState(batch, jnp.full(2, 100, jnp.int32), jnp.zeros((2, 2, 1, 3), jnp.uint8))
     for i, single in enumerate((states[0], states[-1])):
         assert StateView(vector, state, index=i).objects == StateView(env, single).objects
         assert StateView(env, batch, index=i).objects == StateView(env, single).objects

@@ -45,6 +45,14 @@ def seed(text: str) -> int:
     return number
 
 
+def port(text: str) -> int:
+    """The number of a port, 0..65535."""
+    number = count(text)
+    if not 0 <= number < 1 << 16:
+        raise argparse.ArgumentTypeError(f"{text} is not in 0..65535")
+    return number
+
+
 def seconds(text: str) -> float:
     """A time, more than 0."""
     try:

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 
 from metta_jax.cli.own_world import own_world
-from metta_jax.cli.parser import positive, seed
+from metta_jax.cli.parser import place, seed, size
 from metta_jax.cli.paths import writable_directory
 from metta_jax.store import PolicyStore, load_checkpoint
 from metta_jax.viewer import open_viewer, read_replay, write_viewer
@@ -29,8 +29,8 @@ def add(commands: Any) -> None:
     make = parts.add_parser("make", help="let a policy play, write a replay and a page that plays it, and open it")
     make.add_argument("policy", help="a policy, or a directory of checkpoints: then its newest one")
     make.add_argument("--world", help="(default: the world that the policy was trained in)")
-    make.add_argument("--num-episodes", type=positive, default=1, help="a replay each (default: %(default)s)")
-    make.add_argument("--out", type=Path, help="directory (default: replays/ beside the policy's checkpoints)")
+    make.add_argument("--num-episodes", type=size, default=1, help="a replay each (default: %(default)s)")
+    make.add_argument("--out", type=place, help="directory (default: replays/ beside the policy's checkpoints)")
     make.add_argument("--base-url", help="where others can load its files: prints addresses for MetaScope")
     make.add_argument("--seed", type=seed, default=0, help="of the map and the actions (default: %(default)s)")
     make.add_argument("--greedy", action="store_true", help="take the most probable actions")
@@ -38,8 +38,8 @@ def add(commands: Any) -> None:
     make.set_defaults(run=_make)
 
     view = parts.add_parser("view", help="write a page that plays a replay, and open it")
-    view.add_argument("file", type=Path, help="a replay, .json.z or plain JSON")
-    view.add_argument("--out", type=Path, help="the page (default: beside the replay, with the ending .html)")
+    view.add_argument("file", type=place, help="a replay, .json.z or plain JSON")
+    view.add_argument("--out", type=place, help="the page (default: beside the replay, with the ending .html)")
     view.add_argument("--no-open", action="store_true", help="only write the page")
     view.set_defaults(run=_view)
 

@@ -127,7 +127,10 @@ def train(
 
 def _sizes(num_agents: int, given: Mapping[str, Any]) -> dict[str, int]:
     horizon = given.get("bptt_horizon", HORIZON)
+    batch_size = given.get("batch_size", num_agents * HORIZON)
+    if not all(isinstance(size, int) and size > 0 for size in (horizon, batch_size)):
+        return {}  # TrainerConfig says what is wrong
     batch_size = given.get("batch_size", num_agents * horizon)
-    rows = batch_size // horizon if isinstance(horizon, int) and horizon > 0 else 1
+    rows = batch_size // horizon
     parts = next(parts for parts in (8, 4, 2, 1) if rows % parts == 0)
     return {"bptt_horizon": horizon, "batch_size": batch_size, "minibatch_size": batch_size // parts}

@@ -188,6 +188,10 @@ def test_directories_are_tried_before_the_run(
             "there is not enough memory for that: Unable to allocate",
         ),
         (jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory"), "there is not enough memory for that: RES"),
+        (
+            jax.errors.JaxRuntimeError("INTERNAL: Out of memory allocating 8 bytes."),
+            "there is not enough memory for that",
+        ),
         (ImportError("wandb is not installed: pip install it"), "wandb is not installed: pip install it"),
     ],
 )
@@ -264,6 +268,24 @@ def test_run_as_a_module() -> None:
         [sys.executable, "-m", "metta_jax", "--version"], capture_output=True, text=True, check=True
     )
     assert output.stdout == f"metta-jax {__version__}\n"
+
+
+@pytest.mark.slow
+def test_control_c_while_it_loads() -> None:
+    program = """
+import os, signal, sys
+import metta_jax.cli
+
+class ControlC:
+    def find_spec(self, name, *_):
+        if name == "optax":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, ControlC())
+metta_jax.cli.main(["info"])
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "metta-jax: interrupted\n")
 
 
 @pytest.mark.slow

@@ -16,6 +16,8 @@ from metta_jax.cli.parser import Parser
 
 _COMMANDS = (train, evaluate, replay, play, worlds, validate, bench, stats, analyze, monitor, info)
 
+_NO_MEMORY = ("RESOURCE_EXHAUSTED", "Out of memory")  # how XLA says it, on its devices
+
 _EPILOG = """\
 a first tour:
   metta-jax worlds                                       what there is to play
@@ -53,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, ImportError) as error:  # ImportError: a package that only some users want
         parser.exit(2, f"metta-jax: {_one_line(error)}\n")
     except (MemoryError, JaxRuntimeError) as error:
-        if isinstance(error, JaxRuntimeError) and "RESOURCE_EXHAUSTED" not in str(error):
+        if isinstance(error, JaxRuntimeError) and not any(words in str(error) for words in _NO_MEMORY):
             raise
         parser.exit(2, f"metta-jax: there is not enough memory for that: {_one_line(error) or 'fewer, or smaller'}\n")
     finally:

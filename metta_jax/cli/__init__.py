@@ -11,7 +11,10 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command and returns the exit code, see `command_line.main`."""
+    """Runs a command and returns the exit code.
+
+    0: done. 2: a mistake of the user, told in one line on standard error. 130: ended by control-C.
+    """
     # Loading everything takes seconds, in which people change their minds. Nothing has begun, so the process ends at
     # once; a KeyboardInterrupt could be lost in one of the callbacks that JAX gives to the garbage collector.
     is_ours = threading.current_thread() is threading.main_thread()

@@ -28,10 +28,7 @@ a first tour:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command and returns the exit code.
-
-    0: done. 2: a mistake of the user, told in one line on standard error. 130: ended by control-C.
-    """
+    """`metta_jax.cli.main`, when everything is loaded."""
     parser = _parser()
     options = parser.parse_args(arguments)
     before = warnings.formatwarning

@@ -163,9 +163,7 @@ class _Between:
     suite: SimulationSuiteConfig | None
     lineage: Mapping[str, Any]
     seed: int
-    latest_saved: (
-        int  # epoch of the newest policy on disk: that of the state that the run goes on from, 0 for a new run
-    )
+    latest_saved: int  # epoch of the newest policy on disk; 0 for a new run
     record: PolicyRecord | None = None
     saved_epoch: int | None = None
     scores: dict[int, dict[str, float]] = field(default_factory=dict)

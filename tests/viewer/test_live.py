@@ -208,7 +208,8 @@ def test_playing_in_the_page(address: str, game: LiveGame, viewer: Viewer) -> No
     for step in (8, 9):
         page.keyboard.press("Space")
         viewer.wait(f"viewer.lastStep === {step}")
-    assert "over after 9 steps" in page.inner_text("#notice")
+    # The sentence is a message of its own, after the step.
+    viewer.wait("document.querySelector('#notice').innerText.includes('over after 9 steps')")
     page.keyboard.press("Space")
     viewer.wait("viewer.lastStep === 0")
     assert page.evaluate("viewer.selected.agentId") == 1

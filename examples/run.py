@@ -107,7 +107,8 @@ def main() -> None:
     if args.fresh:
         forget_run(config.paths)
     environment = {**world, "num_envs": args.num_envs, "seed": args.seed}
-    check_same_run(RunConfig(trainer=config, environment=environment, agent=AGENT, seed=args.seed))
+    run = {"trainer": config, "environment": environment, "agent": AGENT, "seed": args.seed}
+    check_same_run(RunConfig.model_validate(run))  # ValueError: the directory is that of another run
     state = load_train_state(config.paths.checkpoints, training)
     if state is None:
         state = training.init(jax.random.key(args.seed))

@@ -20,12 +20,14 @@ as a run that was never stopped. Into --out go
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import jax
 
+from metta_jax.agent.device import find_device
 from metta_jax.api import (
     Agent,
     CheckpointConfig,
@@ -39,6 +41,7 @@ from metta_jax.api import (
     PolicyRecord,
     PolicyStore,
     PPOConfig,
+    RunConfig,
     SimulationConfig,
     SimulationSuite,
     SimulationSuiteConfig,
@@ -63,7 +66,7 @@ from metta_jax.api import (
     write_training_replay,
     write_viewer,
 )
-from metta_jax.trainer import EpisodeRewards, StopSignals, forget_records_after, forget_run
+from metta_jax.trainer import EpisodeRewards, StopSignals, check_same_run, forget_records_after, forget_run
 
 # What one may want to change. The numbers are for two cores and a few minutes; some can be given as arguments too.
 # The rules of the default world, with more to find. That world itself, {"num_agents": 4, "width": 32, "height": 32},
@@ -89,7 +92,7 @@ def main() -> None:
     jax.config.update("jax_compilation_cache_dir", args.cache)  # what was compiled once need not be compiled again
 
     # 1. The device, the configuration, and what is static: environments, agent, training functions.
-    device = jax.devices(args.device)[0]
+    device = find_device(args.device) or jax.devices()[0]
     print(f"Using device: {device} ({device.device_kind})")
     world = {"curriculum_path": args.world} if args.world else WORLD
     env = Environment(**world, num_envs=args.num_envs, seed=args.seed, device=args.device)
@@ -103,10 +106,13 @@ def main() -> None:
     # 2. The training state: one pytree of arrays, that of the last checkpoint if there is one.
     if args.fresh:
         forget_run(config.paths)
+    environment = {**world, "num_envs": args.num_envs, "seed": args.seed}
+    run = {"trainer": config, "environment": environment, "agent": AGENT, "seed": args.seed}
+    check_same_run(RunConfig.model_validate(run))  # ValueError: the directory is that of another run
     state = load_train_state(config.paths.checkpoints, training)
     if state is None:
         state = training.init(jax.random.key(args.seed))
-        save_run_config(out, config, {**world, "num_envs": args.num_envs, "seed": args.seed}, AGENT, seed=args.seed)
+        save_run_config(out, config, environment, AGENT, seed=args.seed)
     else:
         print(f"Resumed at epoch {int(state.epoch)}, {int(state.agent_step):,} agent steps")
     # A run that was killed plays the steps after its last checkpoint again.
@@ -277,4 +283,7 @@ def report(out: Path, metrics: dict[str, Any], history: dict[int, dict[str, floa
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (OSError, ValueError) as mistake:  # in the arguments, or --out holds another run
+        sys.exit(f"run.py: {'; '.join(str(mistake).splitlines())}")

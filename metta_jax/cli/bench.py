@@ -7,13 +7,12 @@ import json
 import os
 import statistics
 import time
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from metta_jax.cli.parser import positive
+from metta_jax.cli.parser import place, size
 from metta_jax.cli.paths import writable_file
 from metta_jax.rl import TrainingComponents
 from metta_jax.trainer import make_run
@@ -29,11 +28,11 @@ def add(commands: Any) -> None:
         "medians.\nbenchmarks/ in the repository has more, and compares.",
     )
     parser.add_argument("world", nargs="?", default="default", help="a world (default: %(default)s)")
-    parser.add_argument("--num-envs", type=positive, default=64, help="side by side (default: %(default)s)")
-    parser.add_argument("--num-steps", type=positive, default=100, help="of one timed call (default: %(default)s)")
-    parser.add_argument("--rounds", type=positive, default=5, help="timed calls (default: %(default)s)")
+    parser.add_argument("--num-envs", type=size, default=64, help="side by side (default: %(default)s)")
+    parser.add_argument("--num-steps", type=size, default=100, help="of one timed call (default: %(default)s)")
+    parser.add_argument("--rounds", type=size, default=5, help="timed calls (default: %(default)s)")
     parser.add_argument("--train", action="store_true", help="time `train_step` of a run with the agent `fast`")
-    parser.add_argument("--json", type=Path, help="write the figures into this file too")
+    parser.add_argument("--json", type=place, help="write the figures into this file too")
     parser.set_defaults(run=_run)
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
 from collections.abc import Sequence
+
+from jax.errors import JaxRuntimeError
 
 from metta_jax import __version__
 from metta_jax.cli import analyze, bench, evaluate, info, monitor, play, replay, stats, train, validate, worlds
 from metta_jax.cli.parser import Parser
 
 _COMMANDS = (train, evaluate, replay, play, worlds, validate, bench, stats, analyze, monitor, info)
+
+_NO_MEMORY = ("RESOURCE_EXHAUSTED", "Out of memory")  # how XLA says it, on its devices
 
 _EPILOG = """\
 a first tour:
@@ -23,27 +28,33 @@ a first tour:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command and returns the exit code.
-
-    0: done. 2: a mistake of the user, told in one line on standard error. 130: ended by control-C.
-    """
+    """`metta_jax.cli.main`, when everything is loaded."""
     parser = _parser()
     options = parser.parse_args(arguments)
     before = warnings.formatwarning
     warnings.formatwarning = lambda message, *_: f"metta-jax: {_one_line(message)}\n"
     try:
-        return options.run(options) or 0
+        code = options.run(options) or 0
+        sys.stdout.flush()  # what cannot be written is a mistake too, and Python would tell it later, in its own words
+        return code
     except BrokenPipeError:  # `metta-jax worlds | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         return 0
     except KeyboardInterrupt:
         print("metta-jax: interrupted", file=sys.stderr)
         return 130
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        parser.exit(2, f"metta-jax: {place}{_one_line(error.strerror or error)}\n")
-    except ValueError as error:
+        problem = _one_line(error.strerror or error)
+        if error.errno == errno.ENOSPC:
+            _forget_output()  # it may be standard output that is full
+        parser.exit(2, f"metta-jax: {place}{problem}\n")
+    except (ValueError, ImportError) as error:  # ImportError: a package that only some users want
         parser.exit(2, f"metta-jax: {_one_line(error)}\n")
+    except (MemoryError, JaxRuntimeError) as error:
+        if isinstance(error, JaxRuntimeError) and not any(words in str(error) for words in _NO_MEMORY):
+            raise
+        parser.exit(2, f"metta-jax: there is not enough memory for that: {_one_line(error) or 'fewer, or smaller'}\n")
     finally:
         warnings.formatwarning = before
 
@@ -57,7 +68,12 @@ def _parser() -> Parser:
     return parser
 
 
+def _forget_output() -> None:
+    """Nothing is written to standard output any more, or Python would try once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _one_line(message: object) -> str:
     """Problems of a configuration come one a line."""
-    first, *others = (line.strip() for line in str(message).splitlines() or [""])
+    first, *others = [line.strip() for line in str(message).splitlines() if line.strip()] or [""]
     return f"{first} {'; '.join(others)}".strip()

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import jax
 
-from metta_jax.cli.parser import positive, seconds, seed
-from metta_jax.cli.paths import database_file, writable_directory, writable_file
+from metta_jax.cli.parser import place, seconds, seed, size
+from metta_jax.cli.paths import database_errors, database_file, writable_directory, writable_file
 from metta_jax.config import SimulationSuiteConfig
 from metta_jax.store import PolicyRecord, PolicyStore
 from metta_jax.worlds.suites import get_suite
@@ -47,7 +46,7 @@ def add(commands: Any) -> None:
         what = parser.add_mutually_exclusive_group()
         what.add_argument("--suite", help="see `metta-jax worlds suites` (default: guide)")
         what.add_argument("--world", nargs="+", help="these worlds instead of a suite")
-        parser.add_argument("--num-episodes", type=positive, help="of each simulation (default: the suite's)")
+        parser.add_argument("--num-episodes", type=size, help="of each simulation (default: the suite's)")
         parser.add_argument("--max-time-s", type=seconds, help="of each simulation (default: the suite's)")
         parser.add_argument(
             "--selector",
@@ -56,8 +55,8 @@ def add(commands: Any) -> None:
             help="which of a directory's policies (default: %(default)s)",
         )
         parser.add_argument("--metric", default="score", help="what --selector top compares (default: %(default)s)")
-        parser.add_argument("--stats-db", type=Path, help="add everything to this DuckDB database")
-        parser.add_argument("--replay-dir", type=Path, help="write a replay of each episode")
+        parser.add_argument("--stats-db", type=place, help="add everything to this DuckDB database")
+        parser.add_argument("--replay-dir", type=place, help="write a replay of each episode")
         parser.add_argument("--replay-base-url", help="where others can load the files of --replay-dir")
         parser.add_argument("--seed", type=seed, default=0, help="of maps and actions (default: %(default)s)")
         parser.add_argument("--greedy", action="store_true", help="take the most probable actions")
@@ -66,6 +65,8 @@ def add(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
+    from metta_jax.sim import EvalStatsDB
+
     suite = _suite(options)
     store = PolicyStore()
     # All are found before the first is played.
@@ -76,6 +77,8 @@ def _run(options: argparse.Namespace) -> None:
         writable_file("--stats-db", options.stats_db)
         if options.stats_db.exists():
             database_file("--stats-db", options.stats_db)
+            with database_errors("--stats-db", options.stats_db):
+                EvalStatsDB.from_uri(options.stats_db).close()
     policies = [
         {"policy_uri": uri, "checkpoints": [_played(record, suite, store, options) for record in records]}
         for uri, records in found
@@ -102,7 +105,8 @@ def _played(
     )
     with simulations.simulate() as results:
         if options.stats_db is not None:
-            results.stats_db.export(options.stats_db)
+            with database_errors("--stats-db", options.stats_db):
+                results.stats_db.export(options.stats_db)
         scores, urls = results.scores, results.replay_urls or {}
     metrics = {
         "reward_avg": scores.avg_simulation_score,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from metta_jax.cli.parser import positive, seconds
+from metta_jax.cli.parser import place, positive, seconds
 from metta_jax.monitor import watch_heartbeat
 
 _EXAMPLE = """\
@@ -25,7 +24,7 @@ def add(commands: Any) -> None:
         "ends its\nprocess group. Exit code 0: the process ended by itself. 1: it was ended here.",
         epilog=_EXAMPLE,
     )
-    parser.add_argument("file", type=Path, help="what HEARTBEAT_FILE names in the environment of the run")
+    parser.add_argument("file", type=place, help="what HEARTBEAT_FILE names in the environment of the run")
     parser.add_argument("--pid", type=positive, required=True, help="the process")
     parser.add_argument("--timeout", type=seconds, default=600.0, help="greatest age in seconds (default: %(default)s)")
     parser.add_argument("--interval", type=seconds, default=60.0, help="seconds between looks (default: %(default)s)")

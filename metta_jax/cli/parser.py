@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any, NoReturn
 
 
@@ -37,11 +38,34 @@ def positive(text: str) -> int:
     return number
 
 
+def size(text: str) -> int:
+    """A whole number, 1..2^31-1: what an axis of an array can have."""
+    number = positive(text)
+    if number >= 2**31:
+        raise argparse.ArgumentTypeError(f"{text} is not in 1..{2**31 - 1}")
+    return number
+
+
+def place(text: str) -> Path:
+    """A file or a directory. No text is a mistake, such as a variable that is not set, and not the directory here."""
+    if not text:
+        raise argparse.ArgumentTypeError("'' is no path")
+    return Path(text)
+
+
 def seed(text: str) -> int:
     """A whole number, 0..2^32-1."""
     number = count(text)
     if not 0 <= number < 2**32:
         raise argparse.ArgumentTypeError(f"{text} is not in 0..{2**32 - 1}")
+    return number
+
+
+def port(text: str) -> int:
+    """The number of a port, 0..65535."""
+    number = count(text)
+    if not 0 <= number < 1 << 16:
+        raise argparse.ArgumentTypeError(f"{text} is not in 0..65535")
     return number
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -34,3 +36,14 @@ def database_file(option: str, path: Path) -> Path:
     if head[8:12] != b"DUCK":
         raise ValueError(f"{option}: {str(path)!r} is no DuckDB database")
     return path
+
+
+@contextlib.contextmanager
+def database_errors(option: str, path: Path) -> Iterator[None]:
+    """What DuckDB refuses in the block becomes a ValueError: it has errors of its own."""
+    import duckdb  # loads a large library, which few commands need
+
+    try:
+        yield
+    except duckdb.Error as error:
+        raise ValueError(f"{option}: {str(path)!r}: {error}") from None

@@ -8,13 +8,11 @@ from typing import Any
 
 import jax
 
-from metta_jax.cli.parser import positive, seed
+from metta_jax.cli.own_world import own_world
+from metta_jax.cli.parser import place, seed, size
 from metta_jax.cli.paths import writable_directory
-from metta_jax.monitor import load_run_config
-from metta_jax.monitor.run_config import FILE_NAME
-from metta_jax.store import PolicyRecord, PolicyStore, load_checkpoint
+from metta_jax.store import PolicyStore, load_checkpoint
 from metta_jax.viewer import open_viewer, read_replay, write_viewer
-from metta_jax.worlds.environment import Environment
 
 _EXAMPLES = """\
 examples:
@@ -31,8 +29,8 @@ def add(commands: Any) -> None:
     make = parts.add_parser("make", help="let a policy play, write a replay and a page that plays it, and open it")
     make.add_argument("policy", help="a policy, or a directory of checkpoints: then its newest one")
     make.add_argument("--world", help="(default: the world that the policy was trained in)")
-    make.add_argument("--num-episodes", type=positive, default=1, help="a replay each (default: %(default)s)")
-    make.add_argument("--out", type=Path, help="directory (default: replays/ beside the policy's checkpoints)")
+    make.add_argument("--num-episodes", type=size, default=1, help="a replay each (default: %(default)s)")
+    make.add_argument("--out", type=place, help="directory (default: replays/ beside the policy's checkpoints)")
     make.add_argument("--base-url", help="where others can load its files: prints addresses for MetaScope")
     make.add_argument("--seed", type=seed, default=0, help="of the map and the actions (default: %(default)s)")
     make.add_argument("--greedy", action="store_true", help="take the most probable actions")
@@ -40,8 +38,8 @@ def add(commands: Any) -> None:
     make.set_defaults(run=_make)
 
     view = parts.add_parser("view", help="write a page that plays a replay, and open it")
-    view.add_argument("file", type=Path, help="a replay, .json.z or plain JSON")
-    view.add_argument("--out", type=Path, help="the page (default: beside the replay, with the ending .html)")
+    view.add_argument("file", type=place, help="a replay, .json.z or plain JSON")
+    view.add_argument("--out", type=place, help="the page (default: beside the replay, with the ending .html)")
     view.add_argument("--no-open", action="store_true", help="only write the page")
     view.set_defaults(run=_view)
 
@@ -50,7 +48,7 @@ def _make(options: argparse.Namespace) -> None:
     from metta_jax.sim import http_url, player_url, simulate
 
     record = load_checkpoint(PolicyStore(), options.policy)
-    world = options.world or _own_world(record)
+    world = options.world or own_world("--world", record)
     directory = options.out or record.file_path.parent.parent / "replays"
     writable_directory("--out", directory)
     play = {"replay_dir": directory, "key": jax.random.key(options.seed), "greedy": options.greedy}
@@ -63,15 +61,6 @@ def _make(options: argparse.Namespace) -> None:
         if options.base_url is not None:
             print(player_url(http_url(replay, options.base_url, root=directory)))
         _show(replay, None, is_opened=not options.no_open)
-
-
-def _own_world(record: PolicyRecord) -> Any:
-    """The world of the run that a policy is from: its directory holds <run>/checkpoints/<policy>."""
-    run_dir = record.file_path.parent.parent
-    if not (run_dir / FILE_NAME).exists():
-        raise ValueError(f"--world: is missing; {run_dir} has no {FILE_NAME} that says where the policy was trained")
-    arguments = {**load_run_config(run_dir).environment, "num_envs": 1, "num_maps": 1}
-    return Environment(**arguments).env_config
 
 
 def _view(options: argparse.Namespace) -> None:

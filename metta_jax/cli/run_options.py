@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from metta_jax.config.base import deep_merge
 from metta_jax.config.yaml_file import read_yaml
 from metta_jax.monitor import RunConfig
 from metta_jax.trainer import make_run
+from metta_jax.worlds.environment import Environment
 
 _RUN_FIELDS = frozenset(RunConfig.model_fields)
+_WHOLE = frozenset({"num_envs", "num_agents", "width", "height", "seed", "num_maps"})
 
 
 def read_run(path: Path) -> RunConfig:
@@ -44,6 +47,8 @@ def run_from(options: argparse.Namespace) -> RunConfig:
 def _make(data: Mapping[str, Any], changes: Mapping[str, Any]) -> RunConfig:
     data = {**data, **changes}
     trainer, environment = dict(data.get("trainer", {})), dict(data.get("environment", {}))
+    _check_environment(environment)
+    _check_whole("seed", data.get("seed", 0), low=0)
     if trainer.get("env_overrides"):
         raise ValueError("trainer.env_overrides: is not supported here; make a world of your own, see examples/")
     world = environment.pop("curriculum_path", None) or trainer.get("curriculum") or trainer.get("env") or "default"
@@ -75,6 +80,23 @@ def _read(path: Path) -> dict[str, Any]:
         if not isinstance(data.get(name, {}), dict):
             raise ValueError(f"{path}: {name} is not a mapping")
     return data
+
+
+def _check_environment(environment: Mapping[str, Any]) -> None:
+    """The names and the numbers: Python would tell of them as of a mistake in a program."""
+    known = inspect.signature(Environment).parameters.keys() - {"device"}
+    for name, value in environment.items():
+        if name == "device":
+            raise ValueError("environment.device: is not part of a run; use --device")
+        if name not in known:
+            raise ValueError(f"environment.{name}: is not known; there are {', '.join(sorted(known))}")
+        if name in _WHOLE and value is not None:
+            _check_whole(f"environment.{name}", value, low=0 if name == "seed" else 1)
+
+
+def _check_whole(name: str, value: Any, *, low: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value < 2**32:
+        raise ValueError(f"{name}: {value!r} is not a whole number in {low}..{2**32 - 1}")
 
 
 def _settings(texts: Iterable[str]) -> dict[str, Any]:

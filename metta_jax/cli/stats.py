@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from metta_jax.cli.paths import database_file
+from metta_jax.cli.parser import place
+from metta_jax.cli.paths import database_errors, database_file
 
 _EXAMPLES = """\
 examples:
@@ -21,7 +21,7 @@ examples:
 def add(commands: Any) -> None:
     """Adds the command to a parser."""
     parser = commands.add_parser("stats", help="SQL against a DuckDB database", epilog=_EXAMPLES)
-    parser.add_argument("database", type=Path, help="a file; it is only read")
+    parser.add_argument("database", type=place, help="a file; it is only read")
     parser.add_argument("sql", nargs="?", help="a query (default: the list of tables)")
     parser.add_argument("--json", action="store_true", help="a list of objects instead of a table")
     parser.set_defaults(run=_run)
@@ -31,11 +31,11 @@ def _run(options: argparse.Namespace) -> None:
     import duckdb
 
     database_file("database", options.database)
-    try:
-        with duckdb.connect(str(options.database), read_only=True) as connection:
-            names, rows = _tables(connection) if options.sql is None else _query(connection, options.sql)
-    except duckdb.Error as error:
-        raise ValueError(str(error)) from None
+    with (
+        database_errors("database", options.database),
+        duckdb.connect(str(options.database), read_only=True) as connection,
+    ):
+        names, rows = _tables(connection) if options.sql is None else _query(connection, options.sql)
     if options.json:
         print(json.dumps([dict(zip(names, row, strict=True)) for row in rows], indent=1, default=str))
     else:
@@ -55,6 +55,8 @@ def print_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 def _query(connection: Any, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     cursor = connection.execute(sql)
+    if cursor is None:  # nothing but spaces and comments
+        raise ValueError(f"sql: {sql!r} is no query")
     return [column[0] for column in cursor.description or ()], cursor.fetchall()
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import jax
 
 from metta_jax.agent.device import find_device
-from metta_jax.cli.parser import positive, seconds, seed
-from metta_jax.cli.paths import writable_directory
+from metta_jax.cli.parser import place, positive, seconds, seed, size
+from metta_jax.cli.paths import database_errors, writable_directory
 from metta_jax.cli.run_options import run_from
+from metta_jax.config import TrainerConfig
 from metta_jax.monitor import CsvLog, DuckDbLog, Logger, TensorBoardLog, WandbLog, plot_run, read_json_lines
 from metta_jax.trainer import METRICS, train
 from metta_jax.worlds.suites import get_suite
@@ -46,12 +47,12 @@ def add(commands: Any) -> None:
         "train", help="train a policy, or go on with a run", description=_DESCRIPTION, epilog=_EXAMPLES
     )
     parser.add_argument("world", nargs="?", help="a world or a curriculum (default: the file's, else `default`)")
-    parser.add_argument("--config", type=Path, help="JSON or YAML: a run_config.json, or fields of TrainerConfig")
+    parser.add_argument("--config", type=place, help="JSON or YAML: a run_config.json, or fields of TrainerConfig")
     parser.add_argument("--set", nargs="+", default=[], metavar="FIELD=VALUE", action="extend", help="see below")
-    parser.add_argument("--run-dir", type=Path, help="(default: train_dir/<world>)")
+    parser.add_argument("--run-dir", type=place, help="(default: train_dir/<world>)")
     parser.add_argument("--total-timesteps", type=positive, help="agent steps of the whole run")
     parser.add_argument("--max-minutes", type=seconds, default=math.inf, help="end then in any case")
-    parser.add_argument("--num-envs", type=positive, help="environments side by side (default: 64)")
+    parser.add_argument("--num-envs", type=size, help="environments side by side (default: 64)")
     parser.add_argument("--agent", help="a preset: fast, default, ... (default: fast)")
     parser.add_argument("--seed", type=seed, help="of everything that is drawn (default: 0)")
     parser.add_argument("--suite", help="evaluate in this suite, see `metta-jax worlds suites`")
@@ -65,8 +66,8 @@ def add(commands: Any) -> None:
 def _run(options: argparse.Namespace) -> None:
     run = run_from(options)
     suite = None if options.suite is None else get_suite(options.suite)
-    directory = writable_directory("--run-dir", Path(run.trainer.run_dir))
     device = find_device(options.device) or jax.devices()[0]
+    directory = _directories(run.trainer, is_evaluated=suite is not None)
     print(f"{run.environment['curriculum_path']} into {directory}, on {device} ({device.device_kind})", flush=True)
     with contextlib.ExitStack() as stack:
         loggers = [stack.enter_context(contextlib.closing(_logger(name, directory))) for name in options.log]
@@ -91,11 +92,27 @@ def _run(options: argparse.Namespace) -> None:
         print("stopped before the end: the same command goes on from here")
 
 
+def _directories(config: TrainerConfig, *, is_evaluated: bool) -> Path:
+    """The run's directory, when it is known that all can be written that will be needed, perhaps hours from now."""
+    paths = config.paths
+    directory = writable_directory("--run-dir", Path(paths.run_dir))
+    writable_directory("checkpoint.checkpoint_dir", Path(paths.checkpoints))
+    if config.simulation.replay_interval:
+        writable_directory("simulation.replay_dir", Path(paths.replays))
+    if is_evaluated:
+        writable_directory("--run-dir", Path(paths.stats))
+    return directory
+
+
 def _logger(name: str, directory: Path) -> Logger:
     if name == "csv":
         return CsvLog(directory / "metrics.csv")
     if name == "duckdb":
-        return DuckDbLog(directory / "metrics.duckdb", run=directory.name)
+        with database_errors("--log duckdb", directory / "metrics.duckdb"):
+            return DuckDbLog(directory / "metrics.duckdb", run=directory.name)
     if name == "tensorboard":
         return TensorBoardLog(directory / "tensorboard")
-    return WandbLog("metta_jax", directory=directory, name=directory.name)
+    try:
+        return WandbLog("metta_jax", directory=directory, name=directory.name)
+    except Exception as error:  # wandb has errors of its own: no key, no network
+        raise ValueError(f"--log wandb: {error}") from None

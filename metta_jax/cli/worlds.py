@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from metta_jax import worlds
-from metta_jax.cli.parser import seed
+from metta_jax.cli.parser import place, seed
+from metta_jax.cli.paths import writable_file
 from metta_jax.mapgen import build_maps, to_text
 from metta_jax.viewer import draw
 
@@ -25,7 +26,7 @@ def add(commands: Any) -> None:
     show = parts.add_parser("show", help="draw a map of a world, here and as a PNG")
     show.add_argument("name", help="a world, see the list")
     show.add_argument("--seed", type=seed, default=0, help="of the map (default: %(default)s)")
-    show.add_argument("--out", type=Path, help="the picture (default: the world's name with the ending .png)")
+    show.add_argument("--out", type=place, help="the picture (default: the world's name with the ending .png)")
     show.set_defaults(run=_show)
 
 
@@ -56,8 +57,9 @@ def _show(options: argparse.Namespace) -> None:
 
     name = worlds.canonical_name(options.name)
     world = worlds.get(name)
+    out = writable_file("--out", options.out or Path(f"{name.replace('/', '_')}.png"))
     grid = build_maps(world.map_builder, seed=options.seed, num_maps=1)[0].grid
     print(to_text(grid))
     objects = worlds.map_objects(world.game, grid)
-    path = save_png(draw(objects, (grid.shape[1], grid.shape[0])), options.out or f"{name.replace('/', '_')}.png")
+    path = save_png(draw(objects, (grid.shape[1], grid.shape[0])), out)
     print(f"{name}: {worlds.describe(name)}\n{path}")

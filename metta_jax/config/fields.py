@@ -63,8 +63,9 @@ def as_tuple(value: Any) -> Any:
 Byte = Annotated[int, within(0, 255)]
 UInt16 = Annotated[int, within(0, 65535)]
 UInt32 = Annotated[int, within(0, 4294967295)]
-Count = Annotated[int, Bounds(at_least=0)]
-PositiveInt = Annotated[int, Bounds(above=0)]
+# Counts are stored as 64 bits, beside arrays. Two limits, so that each mistake is told by its own.
+Count = Annotated[int, Bounds(at_least=0), Bounds(at_most=2**63 - 1)]
+PositiveInt = Annotated[int, Bounds(above=0), Bounds(at_most=2**63 - 1)]
 PositiveFloat = Annotated[float, Bounds(above=0)]
 NonNegativeFloat = Annotated[float, Bounds(at_least=0)]
 Share = Annotated[float, within(0, 1)]

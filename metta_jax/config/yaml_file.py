@@ -36,5 +36,5 @@ def read_yaml(path: str | Path) -> Any:
     try:
         with open(path, encoding="utf-8") as file:
             return yaml.load(file, Loader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: {error}") from None

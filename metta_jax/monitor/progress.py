@@ -55,7 +55,7 @@ class ProgressLine:
         now = self._clock()
         rate = (step - self._last_step) / max(now - self._last_time, 1e-9)
         self._last_time, self._last_step = now, step
-        remaining = None
+        remaining = 0.0 if step >= self._total_steps else None
         if self._first is None:
             self._first = now, step
         elif step > self._first[1]:
@@ -109,9 +109,11 @@ def format_time(seconds: float) -> str:
 
 
 def _line(step: int, total: int, rate: float, metrics: Mapping[str, float], remaining: float | None) -> str:
-    filled = round(20 * min(step / total, 1.0))
+    # The last update may go beyond the total: a whole batch is played. 100 % is only what has reached it.
+    reached = min(max(step, 0), total)
+    filled = 20 * reached // total
     parts = [
-        f"{100 * step / total:3.0f}% {'━' * filled}{'╌' * (20 - filled)}",
+        f"{100 * reached // total:3}% {'━' * filled}{'╌' * (20 - filled)}",
         f"{format_count(step)}/{format_count(total)} steps",
         f"{format_count(rate)}/s",
         *(f"{name} {value:.3g}" for name, value in metrics.items()),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -90,10 +91,16 @@ def load_run_config(path: str | os.PathLike[str]) -> RunConfig:
 
     Raises:
       FileNotFoundError: nothing is there.
-      ValueError: it is no run configuration; names the field.
+      ValueError: it is no run configuration; names the field, or the file if it is not JSON.
     """
     path = Path(path)
-    return RunConfig.model_validate_json((path / FILE_NAME if path.is_dir() else path).read_bytes())
+    file = path / FILE_NAME if path.is_dir() else path
+    text = file.read_bytes()
+    try:
+        json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{file}: is not JSON: {error}") from None
+    return RunConfig.model_validate_json(text)
 
 
 def _to_json(run: RunConfig) -> str:

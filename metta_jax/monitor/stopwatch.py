@@ -198,7 +198,7 @@ class Stopwatch:
     def log_progress(self, current: int, total: int, name: str | None = None, prefix: str = "Progress") -> None:
         """Logs `Progress: 50/100 [10 steps/sec] (50.00%) - 5 sec remaining`."""
         rate, (_, remaining) = self.get_rate(current, name), self.estimate_remaining(current, total, name)
-        share = 100 * _ratio(current, total)
+        share = min(100 * _ratio(current, total), 100)  # the last update may go beyond the total
         self._logger.info(
             "%s: %d/%d [%.0f steps/sec] (%.2f%%) - %s remaining", prefix, current, total, rate, share, remaining
         )

@@ -6,7 +6,7 @@ Only public functions of the other packages are called here; whoever needs anoth
 from metta_jax.trainer.episode_rewards import EpisodeRewards
 from metta_jax.trainer.interrupts import StopSignals
 from metta_jax.trainer.loop import TrainResult, run_training
-from metta_jax.trainer.run_files import METRICS, forget_records_after, forget_run
+from metta_jax.trainer.run_files import METRICS, check_same_run, forget_records_after, forget_run
 from metta_jax.trainer.train import make_run, train
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "EpisodeRewards",
     "StopSignals",
     "TrainResult",
+    "check_same_run",
     "forget_records_after",
     "forget_run",
     "make_run",

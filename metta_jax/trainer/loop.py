@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -35,6 +36,7 @@ from metta_jax.store import (
     save_checkpoint,
     save_train_state,
 )
+from metta_jax.store.train_state import read_trainer_info
 from metta_jax.trainer.episode_rewards import EpisodeRewards
 from metta_jax.trainer.interrupts import StopSignals
 from metta_jax.trainer.run_files import METRICS, forget_records_after
@@ -97,7 +99,8 @@ def run_training(
     if state is None:
         state = training.init(jax.random.key(seed), params)
     forget_records_after(Path(paths.run_dir) / METRICS, int(state.agent_step))
-    between = _Between(training, PolicyStore(paths.checkpoints), suite, parent, seed)
+    store = PolicyStore(paths.checkpoints)
+    between = _Between(training, store, suite, _lineage(store, parent), seed, latest_saved=int(state.epoch))
     profiler = EpochProfiler(config.profiler, run=paths.run, profile_dir=paths.profiles)
     rewards = EpisodeRewards(training.plan.env.max_steps)
 
@@ -131,6 +134,7 @@ def run_training(
                     epoch=epoch,
                     timer=training.timer,
                     evaluation=between.new_scores(),
+                    parameters=between.parameters(),
                     system=system if is_round else None,
                     memory=memory if is_round else None,
                     weights=due_weight_metrics(training.plan.agent, state.params, epoch, previous=previous),
@@ -157,8 +161,9 @@ class _Between:
     training: TrainingComponents
     policy_store: PolicyStore
     suite: SimulationSuiteConfig | None
-    parent: PolicyRecord | None
+    lineage: Mapping[str, Any]
     seed: int
+    latest_saved: int  # epoch of the newest policy on disk; 0 for a new run
     record: PolicyRecord | None = None
     saved_epoch: int | None = None
     scores: dict[int, dict[str, float]] = field(default_factory=dict)
@@ -170,20 +175,28 @@ class _Between:
         scores, self._unlogged = self._unlogged, {}
         return scores
 
+    def parameters(self) -> dict[str, int]:
+        """What metrics say of the policies of this run."""
+        return {"generation": self.lineage["generation"], "latest_saved_policy_epoch": self.latest_saved}
+
     def save(self, state: TrainState, metrics: Mapping[str, Any], **more: Any) -> None:
         """The policy, then the training state that names it; old policies go."""
         stats = {name: value for name, value in metrics.items() if name.startswith(("overview/", "losses/"))}
         self.saved_epoch = int(state.epoch)
-        metadata = {"agent_step": int(state.agent_step), "train_time": metrics.get("metric/train_time", 0.0)}
+        facts = {
+            "agent_step": int(state.agent_step),
+            "train_time": metrics.get("metric/train_time", 0.0),
+            "stats": stats,
+        }
         with self.training.timer.time("checkpoint"):
             self.record = save_checkpoint(
                 self.training.plan.agent,
                 self.policy_store,
                 self.saved_epoch,
-                {**metadata, "stats": stats, **more},
+                {**self.lineage, **facts, **more},
                 state.params,
-                parent=self.parent,
             )
+            self.latest_saved = self.saved_epoch
             directory = self.policy_store.checkpoint_dir
             save_train_state(directory, state, self.training, policy_path=self.record)
             cleanup_old_policies(directory, KEPT_POLICIES)
@@ -210,3 +223,15 @@ class _Between:
                 )
             if url is not None:
                 self.replay_urls.append(url)
+
+
+def _lineage(policy_store: PolicyStore, parent: PolicyRecord | None) -> dict[str, Any]:
+    """What all policies of a run say of the one that it began with; a run that goes on says what it said before."""
+    if parent is not None:
+        return {"generation": parent.metadata.generation + 1, "initial_pr": parent.uri}
+    info = read_trainer_info(policy_store.checkpoint_dir)
+    with contextlib.suppress(ValueError):  # that policy was deleted
+        if info is not None and info.policy_path is not None:
+            metadata = policy_store.load_from_uri(info.policy_path).metadata
+            return {name: metadata[name] for name in ("generation", "initial_pr") if name in metadata}
+    return {"generation": 0}

@@ -1,15 +1,43 @@
-"""What a run leaves in its directory, when another one takes its place or goes back to a checkpoint."""
+"""What a run leaves in its directory: whose it is, and what goes when another one takes its place."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from metta_jax.config.base import deep_merge
 from metta_jax.config.directories import RunPaths
-from metta_jax.monitor import read_json_lines
+from metta_jax.monitor import RunConfig, load_run_config, read_json_lines
+from metta_jax.monitor.run_config import FILE_NAME
+from metta_jax.store.layout import saved_rollout_counts
+from metta_jax.worlds import canonical_name
 
 METRICS = "metrics.jsonl"
+_SIZES = ("batch_size", "bptt_horizon")  # that the shapes of a training state depend on
+
+
+def check_same_run(run: RunConfig) -> None:
+    """A directory goes on with the run that it holds: in the same world, with the same network, with as large a batch.
+
+    Raises ValueError that names what is different. A directory without training states may take any run.
+    """
+    paths = run.trainer.paths
+    if not saved_rollout_counts(Path(paths.checkpoints)) or not (Path(paths.run_dir) / FILE_NAME).exists():
+        return
+    held = load_run_config(paths.run_dir)
+    old, new = _named_world(held.environment), _named_world(run.environment)
+    problem = f"world: {_differences(old, new)}" if old != new else "agent" if held.agent != run.agent else None
+    old, new = ({name: getattr(config, name) for name in _SIZES} for config in (held.trainer, run.trainer))
+    if problem is None and old != new:
+        problem = f"batch: {_differences(old, new)}"
+    if problem is not None:
+        raise ValueError(
+            f"run_dir: {paths.run_dir!r} holds a run with another {problem}; give another directory, or delete this one"
+        )
 
 
 def forget_run(paths: RunPaths) -> None:
@@ -36,3 +64,18 @@ def forget_records_after(path: str | os.PathLike[str], step: int) -> None:
         temporary = path.with_name(f".{path.name}.new")
         temporary.write_bytes(b"".join(lines[:kept]))
         os.replace(temporary, path)
+
+
+def _named_world(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of `Environment`; names of worlds may be written in several ways."""
+    arguments = deep_merge({}, environment)
+    path = arguments.get("curriculum_path")
+    if isinstance(path, str):
+        with contextlib.suppress(ValueError):  # it is a curriculum's name
+            arguments["curriculum_path"] = canonical_name(path)
+    return arguments
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    names = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
+    return ", ".join(f"{name} {old.get(name)!r} there, {new.get(name)!r} here" for name in names)

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
 
 from metta_jax.agent import Agent
 from metta_jax.config import SimulationSuiteConfig, TrainerConfig
-from metta_jax.config.base import deep_merge
-from metta_jax.monitor import ConsoleLog, Logger, RunConfig, load_run_config, save_run_config
-from metta_jax.monitor.run_config import FILE_NAME
+from metta_jax.monitor import ConsoleLog, Logger, RunConfig, save_run_config
 from metta_jax.rl import TrainingComponents
 from metta_jax.store import PolicyStore, find_initial_policy, load_train_state
-from metta_jax.store.layout import saved_rollout_counts
 from metta_jax.store.train_state import read_trainer_info
 from metta_jax.trainer.loop import TrainResult, run_training
-from metta_jax.trainer.run_files import forget_run
-from metta_jax.worlds import canonical_name
+from metta_jax.trainer.run_files import check_same_run, forget_run
 from metta_jax.worlds.environment import Environment
 from metta_jax.worlds.suites import get_suite
 
 HORIZON = 64
-_SIZES = ("batch_size", "bptt_horizon")  # that the shapes of a training state depend on
 
 
 def make_run(
@@ -97,7 +90,7 @@ def train(
         suite = get_suite(suite)
     paths = run.trainer.paths
     if resume:
-        _check_same_run(run)
+        check_same_run(run)
     else:
         forget_run(paths)
 
@@ -134,39 +127,10 @@ def train(
 
 def _sizes(num_agents: int, given: Mapping[str, Any]) -> dict[str, int]:
     horizon = given.get("bptt_horizon", HORIZON)
+    batch_size = given.get("batch_size", num_agents * HORIZON)
+    if not all(isinstance(size, int) and size > 0 for size in (horizon, batch_size)):
+        return {}  # TrainerConfig says what is wrong
     batch_size = given.get("batch_size", num_agents * horizon)
-    rows = batch_size // horizon if isinstance(horizon, int) and horizon > 0 else 1
+    rows = batch_size // horizon
     parts = next(parts for parts in (8, 4, 2, 1) if rows % parts == 0)
     return {"bptt_horizon": horizon, "batch_size": batch_size, "minibatch_size": batch_size // parts}
-
-
-def _check_same_run(run: RunConfig) -> None:
-    """A directory goes on with the run that it holds, in the same world with the same network."""
-    paths = run.trainer.paths
-    if not saved_rollout_counts(Path(paths.checkpoints)) or not (Path(paths.run_dir) / FILE_NAME).exists():
-        return
-    held = load_run_config(paths.run_dir)
-    old, new = _named(held.environment), _named(run.environment)
-    problem = f"world: {_differences(old, new)}" if old != new else "agent" if held.agent != run.agent else None
-    old, new = ({name: getattr(config, name) for name in _SIZES} for config in (held.trainer, run.trainer))
-    if problem is None and old != new:
-        problem = f"batch: {_differences(old, new)}"
-    if problem is not None:
-        raise ValueError(
-            f"run_dir: {paths.run_dir!r} holds a run with another {problem}; give another directory, or delete this one"
-        )
-
-
-def _named(environment: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of `Environment`; names of worlds may be written in several ways."""
-    arguments = deep_merge({}, environment)
-    path = arguments.get("curriculum_path")
-    if isinstance(path, str):
-        with contextlib.suppress(ValueError):  # it is a curriculum's name
-            arguments["curriculum_path"] = canonical_name(path)
-    return arguments
-
-
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    names = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
-    return ", ".join(f"{name} {old.get(name)!r} there, {new.get(name)!r} here" for name in names)

@@ -16,8 +16,9 @@ import numpy as np
 from metta_jax.mettagrid import MettaGrid
 
 Message = dict[str, Any]
-PolicyFn = Callable[[np.ndarray], np.ndarray]
-"""observations uint8 [A, T, 3] -> actions int32 [A, 2] of all agents; those that a person moves are replaced."""
+PolicyFn = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""observations uint8 [A, T, 3], and bool [A], true where an episode begins -> actions int32 [A, 2] of all agents; those
+that a person moves are replaced."""
 
 _INT32 = range(-(2**31), 2**31)
 
@@ -28,7 +29,7 @@ class LiveGame:
     Args:
       env: the game.
       key: typed key; decides maps and the orders in which agents act.
-      policy_fn: what agents without a hand do; None: nothing.
+      policy_fn: what agents that nobody moves in a step do in it; None: nothing. A `PolicyDriver` is one.
     """
 
     def __init__(self, env: MettaGrid, key: jax.Array, *, policy_fn: PolicyFn | None = None) -> None:
@@ -45,7 +46,7 @@ class LiveGame:
         self._idle = np.tile(np.array([idle, 0], np.int32), (env.num_agents, 1))
         self._start()
         # Compiled before anybody waits for it.
-        self._step_fn(env.params, self._state, jnp.asarray(self._idle))
+        self._step_fn(env.params, self._state, jnp.asarray(self._policy_actions()))
 
     def replay(self) -> Message:
         """The message that shows the world as it is to somebody who joins."""
@@ -138,7 +139,8 @@ class LiveGame:
     def _policy_actions(self) -> np.ndarray:
         if self._policy_fn is None:
             return self._idle.copy()
-        return np.array(self._policy_fn(self._observation), np.int32)
+        is_first = np.full(self.env.num_agents, self.step == 0)
+        return np.array(self._policy_fn(self._observation, is_first), np.int32)
 
     def _check(self, agent: Any, action: Any) -> None:
         if isinstance(agent, bool) or not isinstance(agent, int) or not 0 <= agent < self.env.num_agents:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import runpy
+import subprocess
 import sys
 from pathlib import Path
 
@@ -40,7 +42,7 @@ def test_it_trains_evaluates_and_resumes(tmp_path: Path, capsys: pytest.CaptureF
     for name in ("learning_curve.png", "run.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "replays" / "epoch_0002.html").stat().st_size > 1000
-    assert load_run_config(tmp_path).environment["width"] == 32
+    assert load_run_config(tmp_path).environment["curriculum_path"] == "forage"
     records = PolicyStore(tmp_path / "checkpoints").policy_records(tmp_path / "checkpoints", "all")
     assert [record.metadata.epoch for record in records] == [1, 2]
     assert records[-1].metadata.agent_step == 128
@@ -66,3 +68,38 @@ def test_a_time_limit_ends_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     _run(tmp_path, "--max-minutes", "0", "--no-evaluation")
     assert "\n0 agent steps" in capsys.readouterr().out
     assert (tmp_path / "checkpoints" / "trainer_state" / "0" / "trainer.json").exists()
+
+    # With another world, or as another network would need it, it says so, in a real process; nothing is lost.
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for arguments, problem in (
+        (["--world", "simple"], "another world: curriculum_path 'forage' there, 'simple' here"),
+        (["--num-envs", "3"], "another world: num_envs 2 there, 3 here"),
+        (["--horizon", "16"], "another batch: batch_size 64 there, 128 here, bptt_horizon 8 there, 16 here"),
+    ):
+        command = [sys.executable, str(RUN), "--num-envs", "2", "--horizon", "8", "--out", str(tmp_path), *arguments]
+        environment = os.environ | {"PYTHONPATH": str(RUN.parents[1])}
+        ended = subprocess.run(command, env=environment, cwd=tmp_path.parent, capture_output=True, text=True)
+        assert ended.returncode == 1
+        assert ended.stderr.startswith(f"run.py: run_dir: '{tmp_path}' holds a run with {problem}; give another")
+        assert ended.stderr.count("\n") == 1
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (("--num-envs", "0"), "num_envs: 0 is not at least 1"),
+        (("--world", "frage"), "no world 'frage'"),
+        (("--device", "abacus"), "device: 'abacus' is not available"),
+        (("--horizon", "0"), "bptt_horizon"),
+        (("--total-steps", "0"), "total_timesteps"),
+        (("--checkpoint-interval", "-1"), "checkpoint_interval"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments: tuple[str, ...], problem: str, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as end:
+        _run(tmp_path / "out", *arguments)
+    assert str(end.value.code).startswith("run.py: ")
+    assert problem in str(end.value.code)
+    assert "\n" not in str(end.value.code)
+    assert not (tmp_path / "out").exists()

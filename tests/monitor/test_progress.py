@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import itertools
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from rich.console import Console
 
 from metta_jax.monitor import ProgressLine, format_count, format_time
@@ -68,6 +71,27 @@ def test_time_left_does_not_count_compilation_and_earlier_runs() -> None:
         "3 sec left",
         "2 sec left",
     ]
+
+
+@given(total=st.integers(1, 10**12), start=st.integers(0, 10**12), steps=st.lists(st.integers(1, 10**12), max_size=5))
+@example(total=100, start=0, steps=[64, 64])  # the last update goes beyond the total
+@example(total=100, start=128, steps=[64])  # after a resume with a smaller total
+@example(total=1000, start=0, steps=[997])
+def test_never_more_than_all_and_never_less_than_no_time_left(total: int, start: int, steps: list[int]) -> None:
+    clock, stream = _Clock(), io.StringIO()
+    console = Console(file=stream, width=160, color_system=None)
+    with ProgressLine(total, start_step=start, console=console, log_interval_s=0.0, clock=clock) as progress:
+        for step in itertools.accumulate(steps, initial=start):
+            clock.now += 1.0
+            progress.update(step, {})
+            line = stream.getvalue().splitlines()[-1]
+            percent, bar = line.strip().split("  ")[0].split("% ")
+            left = line.rsplit("  ", 1)[1]
+            assert 0 <= int(percent) <= 100
+            assert len(bar) == 20
+            assert "-" not in left
+            assert left == "0 sec left" or step < total
+            assert (int(percent) == 100) == ("╌" not in bar) == (step >= total)
 
 
 def test_total_must_be_positive() -> None:

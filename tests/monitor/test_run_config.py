@@ -90,6 +90,9 @@ def test_a_network_in_code_is_refused(tmp_path: Path) -> None:
 def test_bad_files(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         load_run_config(tmp_path)
+    (tmp_path / "run_config.json").write_text("{")
+    with pytest.raises(ValueError, match=r"run_config.json: is not JSON"):
+        load_run_config(tmp_path)
     path = save_run_config(tmp_path, TRAINER, ENVIRONMENT)
     data = json.loads(path.read_text())
     data["trainer"]["ppo"]["clip_coef"] = -1

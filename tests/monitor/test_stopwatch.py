@@ -102,7 +102,11 @@ def test_progress(watch: Stopwatch, clock: _Clock, caplog: pytest.LogCaptureFixt
     assert watch.estimate_remaining(50, 100) == (5, "5 sec")
     with caplog.at_level(logging.INFO):
         watch.log_progress(50, 100)
-    assert caplog.messages == ["Progress: 50/100 [10 steps/sec] (50.00%) - 5 sec remaining"]
+        watch.log_progress(150, 100)  # the last update goes beyond the total
+    assert caplog.messages == [
+        "Progress: 50/100 [10 steps/sec] (50.00%) - 5 sec remaining",
+        "Progress: 150/100 [30 steps/sec] (100.00%) - 0 sec remaining",
+    ]
 
 
 def test_reset(watch: Stopwatch, clock: _Clock) -> None:

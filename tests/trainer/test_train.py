@@ -77,3 +77,11 @@ def test_it_starts_from_a_policy(tmp_path: Path) -> None:
     assert second.record.metadata.generation == 1
     for ours, theirs in zip(jax.tree.leaves(second.state.params), jax.tree.leaves(first.state.params), strict=True):
         np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
+    # It goes on, and so does its lineage. Checkpoints come every second epoch.
+    options["checkpoint"], options["simulation"] = {"checkpoint_interval": 2}, {"evaluate_interval": 0}
+    third = train("default", total_timesteps=48, show_progress=False, **options)
+    assert third.record.metadata["initial_pr"] == first.record.uri
+    assert third.record.metadata.generation == 1
+    records = read_json_lines(tmp_path / "b" / "metrics.jsonl")
+    assert [record["parameters/latest_saved_policy_epoch"] for record in records] == [0, 0, 2]
+    assert {record["parameters/generation"] for record in records} == {1}

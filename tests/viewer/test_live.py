@@ -7,7 +7,6 @@ import io
 import json
 import os
 import pty
-import select
 import signal
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from metta_jax.viewer.live_server import serve_game
 from metta_jax.viewer.live_terminal import action_of_key, play_in_terminal, read_keys
 from tests.mettagrid.small_world import GET, MAP, NOOP, ROTATE, game_config
 from tests.viewer.conftest import Viewer
+from tests.viewer.terminal import read_until
 
 DOWN, LEFT = 1, 2
 MAX_STEPS = 9
@@ -94,18 +94,22 @@ def test_a_step_tells_all_objects(game: LiveGame) -> None:
 def test_the_others_follow_a_policy(env: MettaGrid, game: LiveGame) -> None:
     seen = []
 
-    def policy(observation: np.ndarray) -> np.ndarray:
-        seen.append(observation.shape)
+    def policy(observation: np.ndarray, is_first: np.ndarray) -> np.ndarray:
+        seen.append((observation.shape, is_first.tolist()))
         return np.full((2, 2), (ROTATE, LEFT), np.int32)
 
     game._policy_fn = policy
     try:
         (step,) = game.play({0: (NOOP, 0)})
+        for _ in range(MAX_STEPS):  # to the end, and to the beginning of the next one
+            game.play({0: (NOOP, 0)})
+        game.play({0: (NOOP, 0)})
     finally:
         game._policy_fn = None
     first, second = _agents(step["replay_step"]["grid_objects"])
     assert (first["orientation"], second["orientation"]) == (0, LEFT)
-    assert seen == [(2, env.num_observation_tokens, 3)]
+    assert {shape for shape, _ in seen} == {(2, env.num_observation_tokens, 3)}
+    assert [is_first for _, is_first in seen] == [[True] * 2, *[[False] * 2] * (MAX_STEPS - 1), [True] * 2]
 
 
 def test_an_episode_ends_and_another_begins(game: LiveGame) -> None:
@@ -204,7 +208,8 @@ def test_playing_in_the_page(address: str, game: LiveGame, viewer: Viewer) -> No
     for step in (8, 9):
         page.keyboard.press("Space")
         viewer.wait(f"viewer.lastStep === {step}")
-    assert "over after 9 steps" in page.inner_text("#notice")
+    # The sentence is a message of its own, after the step.
+    viewer.wait("document.querySelector('#notice').innerText.includes('over after 9 steps')")
     page.keyboard.press("Space")
     viewer.wait("viewer.lastStep === 0")
     assert page.evaluate("viewer.selected.agentId") == 1
@@ -266,9 +271,9 @@ def test_the_commands() -> None:
     try:
         with subprocess.Popen([*program, "--terminal"], stdin=slave, stdout=slave, stderr=slave) as process:
             try:
-                assert b"step 0" in _read_until(master, b"q quit")
+                assert b"step 0" in read_until(master, b"q quit")
                 os.write(master, b"b")
-                assert b"agent 0 faces up" in _read_until(master, b"step 1")
+                assert b"agent 0 faces up" in read_until(master, b"step 1")
                 os.write(master, b"q")
                 assert process.wait(30) == 0
             finally:
@@ -286,16 +291,6 @@ def test_the_commands() -> None:
             assert server.wait(30) == 0
         finally:
             server.kill()
-
-
-def _read_until(descriptor: int, text: bytes) -> bytes:
-    """What a terminal shows up to some text and the rest of its line."""
-    found = b""
-    while text not in found or b"\n" not in found[found.index(text) :]:
-        readable, _, _ = select.select([descriptor], [], [], 120)
-        assert readable, found
-        found += os.read(descriptor, 4096)
-    return found
 
 
 def _agents(objects: list[dict[str, Any]]) -> list[dict[str, Any]]:

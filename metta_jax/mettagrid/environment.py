@@ -13,6 +13,7 @@ from metta_jax.mettagrid import inspect, step
 from metta_jax.mettagrid.build import build_layout, build_params
 from metta_jax.mettagrid.features import observation_features, reported_name
 from metta_jax.mettagrid.map_pool import count_maps, read_maps
+from metta_jax.mettagrid.stats import agent_stat_names
 from metta_jax.mettagrid.types import EnvParams, EnvState, StatsLevel, TimeStep
 
 STATS_LEVELS = ("full", "totals", "none")
@@ -120,6 +121,13 @@ class MettaGrid:
     @property
     def inventory_item_names(self) -> tuple[str, ...]:
         return self.layout.item_names
+
+    @property
+    def agent_stat_names(self) -> tuple[dict[str, int], ...]:
+        """{name: index} of the statistics of an agent, for each group of `layout.group_names`; () if none are kept."""
+        if self.layout.stats == "none":
+            return ()
+        return tuple(agent_stat_names(self.layout, group) for group in self.layout.group_names)
 
     @property
     def action_names(self) -> tuple[str, ...]:

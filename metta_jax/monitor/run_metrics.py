@@ -16,6 +16,8 @@ from metta_jax.monitor.system_monitor import SystemMonitor
 ROLLOUT, TRAIN = "_rollout", "_train"  # the timers of a training loop
 
 _TASK_REWARD = "env_task_reward/"
+_OF_TASKS = ("task_reward/", "task_completions/", "curriculum_task_probs/")
+_MAY_BE_EMPTY = ("grad/", "task_reward/")
 
 
 def collect_metrics(
@@ -37,7 +39,7 @@ def collect_metrics(
     |---|---|
     | losses/*, experience/*, episode/*, grad/*, parameters/* | `update`; gradient statistics only when due |
     | parameters/* | also `parameters`, such as generation and latest_saved_policy_epoch |
-    | env_<a>/<b...> | `stats`: the mean of each statistic <a>/<b...> |
+    | env_<a>/<b...> | `stats`: the mean of each statistic <a>/<b...>; and what a curriculum says of its tasks |
     | eval_<category>/score, eval_<category>/<simulation> | `evaluation` |
     | overview/reward | mean of all env_task_reward/*; without any, of the episodes that `update` counted |
     | overview/sps, overview/reward_vs_total_time, overview/<category>_score | from the above |
@@ -56,7 +58,7 @@ def collect_metrics(
       weights: what `due_weight_metrics` returned.
     """
     metrics = plain_values(jax.device_get({**update, **_prefixed("parameters/", parameters)}))
-    metrics = {name: value for name, value in metrics.items() if not _is_not_due(name, value)}
+    metrics = {_logged_name(name): value for name, value in metrics.items() if not _is_empty(name, value)}
     metrics |= _rollout_metrics(stats or {})
     metrics |= {f"eval_{name}": float(score) for name, score in (evaluation or {}).items()}
     metrics |= {"metric/agent_step": int(agent_step), "metric/epoch": int(epoch)}
@@ -139,9 +141,14 @@ def _overview(metrics: Mapping[str, Any], evaluation: Mapping[str, float]) -> di
     return overview
 
 
-def _is_not_due(name: str, value: Any) -> bool:
-    """Gradient statistics are NaN in an update without an epoch for which they are due."""
-    return name.startswith("grad/") and isinstance(value, float) and math.isnan(value)
+def _is_empty(name: str, value: Any) -> bool:
+    """NaN: gradient statistics in an update for which they are not due, the reward of a task that nobody finished."""
+    return name.startswith(_MAY_BE_EMPTY) and isinstance(value, float) and math.isnan(value)
+
+
+def _logged_name(name: str) -> str:
+    """What a curriculum says of its tasks is what the episodes of the original would say."""
+    return f"env_{name}" if name.startswith(_OF_TASKS) else name
 
 
 def _prefixed(prefix: str, metrics: Mapping[str, Any] | None) -> dict[str, Any]:

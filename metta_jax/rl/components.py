@@ -21,7 +21,7 @@ from metta_jax.rl.policy_checks import validate_policy_environment_match
 from metta_jax.rl.programs import ACTING_FIELDS, ROLLOUT_CONSTANTS, compile_programs
 from metta_jax.rl.replay.layout import create_layout
 from metta_jax.rl.replay.sampling import draw_prioritized
-from metta_jax.rl.rollout_stats import accumulate_rollout_stats
+from metta_jax.rl.rollout_stats import accumulate_rollout_stats, episode_stats
 from metta_jax.rl.schedules import schedule_name
 from metta_jax.rl.train_state import Experience, Minibatch, MinibatchLoss, TrainState
 
@@ -190,6 +190,15 @@ class TrainingComponents:
     def accumulate_stats(self, stats: Mapping[str, list[Any]] | None, infos: Any) -> dict[str, list[Any]]:
         """The lists of `stats` extended by `infos`: one info of `rollout_step`, a list of them or of dicts."""
         return accumulate_rollout_stats(infos, stats)
+
+    def episode_stats(self, state: TrainState) -> dict[str, float]:
+        """Statistics of the episodes that ended in the last rollout, by name; for `accumulate_stats`. Waits for it.
+
+        agent/<statistic>, means over agents and episodes; attributes/steps; without a curriculum also
+        task_reward/<world>/rewards.mean (with one, metrics have it of every task). {} if no episode ended.
+        """
+        names = getattr(self.plan.env, "task_names", ())
+        return episode_stats(state.episodes, self.plan.stat_names, names[0] if len(names) == 1 else None)
 
     # -- training -------------------------------------------------------------------------------------------------
 

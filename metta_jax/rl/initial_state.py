@@ -34,6 +34,8 @@ def init_state(
     num_agents = plan.layout.num_agents
     tokens = env_state.observation.shape[2:]
     recurrent = plan.agent.initial_state(num_agents)
+    groups = len(plan.stat_names)
+    stat_shape = (groups, env_state.env.agent_stats.value.shape[-1]) if groups else None
     return TrainState(
         params=params,
         opt_state=plan.optimizer.init(params),
@@ -52,7 +54,7 @@ def init_state(
         weight_limits=weight_limits(plan.agent, params),
         teacher_params=teacher_params,
         teacher_recurrent=tuple(teacher.agent.initial_state(num_agents) for teacher in plan.teachers),
-        episodes=zero_episodes(plan.num_envs, plan.agents_per_env),
+        episodes=zero_episodes(plan.num_envs, plan.agents_per_env, stat_shape),
         curriculum=curriculum,
         key=run_key,
         agent_step=StepCounter.create(0),

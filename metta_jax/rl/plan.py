@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import optax
 
+from metta_jax.mettagrid import MettaGrid
 from metta_jax.rl.kickstart import Kickstarter, Teacher
 from metta_jax.rl.replay.layout import BatchLayout
 from metta_jax.rl.schedules import Schedule
@@ -44,6 +45,12 @@ class TrainingPlan:
     def curriculum(self) -> Any:
         """What decides the task of each episode; None if there is only one task."""
         return getattr(self.env, "curriculum", None)
+
+    @property
+    def stat_names(self) -> tuple[dict[str, int], ...]:
+        """Of every group of agents, its statistics by name; () if the environments keep none."""
+        grid = getattr(self.env, "mettagrid", getattr(self.env, "env", None))
+        return grid.agent_stat_names if isinstance(grid, MettaGrid) else ()
 
     @property
     def values_truncated_episodes(self) -> bool:

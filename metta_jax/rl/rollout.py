@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from metta_jax.rl.experience import write_rows, write_slot
 from metta_jax.rl.one_turn import one_turn
 from metta_jax.rl.plan import TrainingPlan
-from metta_jax.rl.train_state import EpisodeTotals, Experience, Recurrent, TrainState, zero_episodes
+from metta_jax.rl.train_state import EpisodeTotals, Experience, Recurrent, TrainState
 
 # Fields that a rollout reads but never changes; they stay outside its loop.
 CONSTANT_FIELDS = (
@@ -37,7 +37,7 @@ def reset_for_rollout(plan: TrainingPlan, state: TrainState) -> TrainState:
     return state.replace(
         experience=state.experience.replace(ratio=jnp.ones_like(state.experience.ratio)),
         position=jnp.zeros((), jnp.int32),
-        episodes=zero_episodes(plan.num_envs, plan.agents_per_env),
+        episodes=jax.tree.map(jnp.zeros_like, state.episodes),
     )
 
 
@@ -119,6 +119,7 @@ def rollout_slot(plan: TrainingPlan, env_params: Any, state: TrainState) -> tupl
     # Every slot is also the one that follows its predecessor; what is written at the end of a round stands.
     experience = _write_next(plan, experience, jnp.maximum(state.position - 1, 0), state, value[:, 0])
 
+    episodes, before = state.episodes, state.env_state
     state, timestep = _step(plan, env_params, state, _per_env(plan, action))
     state = state.replace(recurrent=recurrent, teacher_recurrent=teacher_recurrent, key=key)
     state = state.replace(
@@ -127,7 +128,7 @@ def rollout_slot(plan: TrainingPlan, env_params: Any, state: TrainState) -> tupl
         done=_flat(timestep.terminated).astype(jnp.float32),
         truncated=_flat(timestep.truncated).astype(jnp.float32),
         final_value=_final_value(plan, state, timestep, action_key),
-        episodes=_count_episodes(state.episodes, timestep.episode),
+        episodes=_count_episodes(episodes, timestep.episode, before),
         agent_step=state.agent_step.add(plan.layout.num_agents),
         position=state.position + 1,
     )
@@ -250,12 +251,19 @@ def _no_info(plan: TrainingPlan) -> dict[str, jax.Array]:
     }
 
 
-def _count_episodes(totals: EpisodeTotals, episode: Any) -> EpisodeTotals:
-    done = episode.done
+def _count_episodes(totals: EpisodeTotals, episode: Any, before: Any) -> EpisodeTotals:
+    """`before`: the state of the environments in the last step of these episodes, which knows the agents' groups."""
+    done, stat_sum = episode.done, totals.stat_sum
+    if stat_sum is not None:
+        groups = jnp.arange(stat_sum.shape[1], dtype=jnp.int32)
+        counts = done[:, None, None] & (before.env.group[:, None] == groups[None, :, None])  # [N, G, A / N]
+        stats = jnp.where(counts[..., None], episode.agent_stats.value[:, None], 0.0)
+        stat_sum = stat_sum + jnp.sum(stats, axis=2)
     return EpisodeTotals(
         count=totals.count + done.astype(jnp.int32),
         return_sum=totals.return_sum + jnp.where(done[:, None], episode.episode_return, 0.0),
         length_sum=totals.length_sum + jnp.where(done, episode.episode_length, 0),
+        stat_sum=stat_sum,
     )
 
 

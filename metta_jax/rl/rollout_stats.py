@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
+
+from metta_jax.rl.train_state import EpisodeTotals
 
 
 def unpack_infos(info: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -29,6 +31,35 @@ def unpack_infos(info: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         for index in np.flatnonzero(host["done"])
     ]
+
+
+def episode_stats(
+    episodes: EpisodeTotals, stat_names: Sequence[Mapping[str, int]], task: str | None
+) -> dict[str, float]:
+    """What the episodes that ended in a rollout came to, means over them, under the original's names; {} if none did.
+
+    agent/<statistic>, the mean over agents of those that happened; attributes/steps; and, unless a curriculum tells it
+    of each of its tasks, task_reward/<task>/rewards.mean, the mean over agents of the episode's reward.
+
+    Args:
+        episodes: `state.episodes`. Waits for it.
+        stat_names: index by name, of every group of agents.
+        task: name of the only task; None with a curriculum.
+    """
+    host: EpisodeTotals = jax.device_get(episodes)
+    count, num_agents = int(host.count.sum()), host.return_sum.shape[1]
+    if not count:
+        return {}
+    stats = {"attributes/steps": float(host.length_sum.sum()) / count}
+    if task is not None:
+        stats[f"task_reward/{task.rpartition('/')[2]}/rewards.mean"] = float(host.return_sum.mean(axis=1).sum()) / count
+    if host.stat_sum is not None:
+        for names, values in zip(stat_names, host.stat_sum.sum(axis=0, dtype=np.float64), strict=True):
+            for name, index in names.items():
+                if values[index] > 0:
+                    key = f"agent/{name}"
+                    stats[key] = stats.get(key, 0.0) + float(values[index]) / (count * num_agents)
+    return stats
 
 
 def accumulate_rollout_stats(infos: Any, stats: Mapping[str, list[Any]] | None = None) -> dict[str, list[Any]]:

@@ -158,6 +158,7 @@ class EpisodeTotals(struct.PyTreeNode):
     count: jax.Array  # int32 [N]
     return_sum: jax.Array  # float32 [N, A / N]
     length_sum: jax.Array  # int32 [N]
+    stat_sum: jax.Array | None  # float32 [N, G, K]: statistics of all agents of a group; None if there are none
 
 
 class TrainState(struct.PyTreeNode):
@@ -236,10 +237,11 @@ def zero_gradients(params: Params) -> GradientSum:
     return GradientSum(total=jax.tree.map(jnp.zeros_like, params), count=jnp.zeros((), jnp.int32))
 
 
-def zero_episodes(num_envs: int, agents_per_env: int) -> EpisodeTotals:
-    """No episode has ended yet."""
+def zero_episodes(num_envs: int, agents_per_env: int, stat_shape: tuple[int, int] | None = None) -> EpisodeTotals:
+    """No episode has ended yet. `stat_shape`: G, K, or None if no statistics are kept."""
     return EpisodeTotals(
         count=jnp.zeros((num_envs,), jnp.int32),
         return_sum=jnp.zeros((num_envs, agents_per_env), jnp.float32),
         length_sum=jnp.zeros((num_envs,), jnp.int32),
+        stat_sum=None if stat_shape is None else jnp.zeros((num_envs, *stat_shape), jnp.float32),
     )

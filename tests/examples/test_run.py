@@ -40,7 +40,7 @@ def test_it_trains_evaluates_and_resumes(tmp_path: Path, capsys: pytest.CaptureF
     for name in ("learning_curve.png", "run.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "replays" / "epoch_0002.html").stat().st_size > 1000
-    assert load_run_config(tmp_path).environment["width"] == 32
+    assert load_run_config(tmp_path).environment == {"curriculum_path": "forage", "num_envs": 2, "seed": 0}
     records = PolicyStore(tmp_path / "checkpoints").policy_records(tmp_path / "checkpoints", "all")
     assert [record.metadata.epoch for record in records] == [1, 2]
     assert records[-1].metadata.agent_step == 128

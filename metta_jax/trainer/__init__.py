@@ -5,18 +5,21 @@ Only public functions of the other packages are called here; whoever needs anoth
 
 from metta_jax.trainer.episode_rewards import EpisodeRewards
 from metta_jax.trainer.interrupts import StopSignals
-from metta_jax.trainer.loop import TrainResult, run_training
+from metta_jax.trainer.loop import REWARDS, TrainResult, run_training
+from metta_jax.trainer.resume import resume_run
 from metta_jax.trainer.run_files import METRICS, forget_records_after, forget_run
 from metta_jax.trainer.train import make_run, train
 
 __all__ = [
     "METRICS",
+    "REWARDS",
     "EpisodeRewards",
     "StopSignals",
     "TrainResult",
     "forget_records_after",
     "forget_run",
     "make_run",
+    "resume_run",
     "run_training",
     "train",
 ]

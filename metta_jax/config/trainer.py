@@ -104,7 +104,7 @@ class TrainerConfig(Config, frozen=True):
     curriculum: str | None = Field(
         default="/env/mettagrid/curriculum/simple",
         description="Path of the curriculum, or of a world; comes before `env`. `train` looks here if no world is "
-        "named elsewhere, and takes `default` if this is not given. Default: the original's, or none if `env` is given.",
+        "named elsewhere, and takes `default` if nothing is given. Default: the original's, or none if `env` is given.",
     )
     env_overrides: FrozenMapping[str, Any] = Field(
         default=FrozenDict(),

@@ -175,8 +175,10 @@ def _refuse_overrides(overrides: Any) -> None:
 
 def _sizes(num_agents: int, given: Mapping[str, Any]) -> dict[str, int]:
     horizon = given.get("bptt_horizon", HORIZON)
-    batch_size = given.get("batch_size", num_agents * horizon)
-    rows = batch_size // horizon if isinstance(horizon, int) and horizon > 0 else 1
+    # Sizes that will be divided by the number of devices are given for all of them.
+    num_shares = jax.device_count() if given.get("scale_batches_by_world_size") else 1
+    batch_size = given.get("batch_size", num_agents * horizon * num_shares)
+    rows = batch_size // (horizon * num_shares) if isinstance(horizon, int) and horizon > 0 else 1
     parts = next(parts for parts in (8, 4, 2, 1) if rows % parts == 0)
     return {"bptt_horizon": horizon, "batch_size": batch_size, "minibatch_size": batch_size // parts}
 

@@ -35,13 +35,16 @@ def test_sizes_fit_the_world() -> None:
     assert (run.trainer.batch_size, run.trainer.minibatch_size) == (64, 8)
     run = make_run("default", num_envs=3, environment={"num_agents": 1})
     assert (run.trainer.batch_size, run.trainer.minibatch_size) == (192, 192)
+    run = make_run("default", num_envs=1, bptt_horizon=8, scale_batches_by_world_size=True)
+    devices = jax.device_count()
+    assert (run.trainer.batch_size, run.trainer.minibatch_size) == (32 * devices, 8 * devices)
     with pytest.raises(ValueError, match="no world 'nowhere'"):
         make_run("nowhere")
 
 
 def test_the_world_may_be_given_in_the_trainers_configuration() -> None:
-    given: list[dict[str, Any]] = [{"curriculum": "forage"}, {"env": "forage"}]
-    for options in (*given, {"world": "forage", "curriculum": "forage"}):
+    given: list[dict[str, Any]] = [{"curriculum": "forage"}, {"env": "forage"}, {"world": "forage", "env": "forage"}]
+    for options in given:
         run = make_run(**options)
         assert run.environment["curriculum_path"] == run.trainer.curriculum_or_env == "forage"
     assert make_run().environment["curriculum_path"] == make_run().trainer.curriculum == "default"

@@ -66,7 +66,15 @@ from metta_jax.api import (
     write_training_replay,
     write_viewer,
 )
-from metta_jax.trainer import EpisodeRewards, StopSignals, check_same_run, forget_records_after, forget_run
+from metta_jax.trainer import (
+    REWARDS,
+    EpisodeRewards,
+    StopSignals,
+    check_same_run,
+    forget_records_after,
+    forget_run,
+    resume_run,
+)
 
 # What one may want to change. The numbers are for two cores and a few minutes; some can be given as arguments too.
 # The rules of the default world, with more to find. That world itself, {"num_agents": 4, "width": 32, "height": 32},
@@ -117,6 +125,7 @@ def main() -> None:
         print(f"Resumed at epoch {int(state.epoch)}, {int(state.agent_step):,} agent steps")
     # A run that was killed plays the steps after its last checkpoint again.
     forget_records_after(out / "metrics.jsonl", int(state.agent_step))
+    record = resume_run(training, policy_store, state)  # the policy that was saved last; its times go on in the timer
 
     # 3. Monitors. A getter is asked for the current object at each reading: states are replaced every step.
     memory = MemoryMonitor()
@@ -130,7 +139,7 @@ def main() -> None:
     step, epoch, start = int(state.agent_step), int(state.epoch), time.monotonic()
     rewards = EpisodeRewards(env.max_steps)
     history: dict[int, dict[str, float]] = {}  # scores by epoch
-    record, scores, metrics = None, {}, {}
+    scores, metrics = {}, {}
     log = MultiLog(JsonLinesLog(out / "metrics.jsonl"), ConsoleLog(config.total_timesteps, start_step=step))
     print("compiling ...", flush=True)
     with log, StopSignals() as stop:  # control-C ends the loop after the update that is being computed
@@ -148,9 +157,13 @@ def main() -> None:
             due = epoch % LOG_INTERVAL == 0
             if due:
                 record_heartbeat()
-            monitors: dict[str, Any] = {"system": system, "memory": memory} if due else {}
-            metrics = collect_metrics(update, agent_step=step, epoch=epoch, timer=timer, evaluation=scores, **monitors)
-            metrics["overview/reward"] = rewards.add(metrics)
+            more: dict[str, Any] = {"system": system, "memory": memory} if due else {}
+            more["parameters"] = {"generation": 0, "latest_saved_policy_epoch": record.metadata.epoch if record else 0}
+            stats = training.accumulate_stats(None, training.episode_stats(state))
+            metrics = collect_metrics(
+                update, agent_step=step, epoch=epoch, stats=stats, timer=timer, evaluation=scores, **more
+            )
+            metrics |= dict.fromkeys(REWARDS, rewards.add(metrics))
             log.log(metrics, step)
             scores = {}
 
@@ -218,13 +231,14 @@ def save(
 ) -> PolicyRecord:
     """A checkpoint: the policy for whoever wants to play it, the training state to go on from. The 5 newest stay."""
     stats = {name: value for name, value in metrics.items() if name.startswith(("overview/", "losses/"))}
+    metadata = {"agent_step": int(state.agent_step), "train_time": metrics.get("metric/train_time", 0.0)}
     directory = training.config.paths.checkpoints
     with training.timer.time("checkpoint"):
         record = save_checkpoint(
             training.plan.agent,
             policy_store,
             epoch=int(state.epoch),
-            metadata={"agent_step": int(state.agent_step), "stats": stats, **more},
+            metadata={**metadata, "stats": stats, **more},
             params=state.params,
         )
         save_train_state(directory, state, training, policy_path=record)
@@ -233,7 +247,10 @@ def save(
 
 
 def evaluate(record: PolicyRecord, policy_store: PolicyStore, out: Path, seed: int) -> dict[str, float]:
-    """Scores by simulation and by category, {"navigation/score": ..., "navigation/simple": ...}."""
+    """Scores by simulation and by category, {"navigation/score": ..., "navigation/simple": ...}.
+
+    The policy gets them as metadata, by which `policy_records(..., "top")` and `metta-jax eval --selector top` choose.
+    """
     simulations = {
         "navigation/simple": SingleEnvSimulationConfig(env="/env/mettagrid/simple", **EVALUATION),
         "navigation/medium": SingleEnvSimulationConfig(env="/env/mettagrid/medium", **EVALUATION),
@@ -241,6 +258,7 @@ def evaluate(record: PolicyRecord, policy_store: PolicyStore, out: Path, seed: i
     suite = SimulationSuiteConfig(name="evaluation", simulations=simulations)
     key = jax.random.key(seed)
     with SimulationSuite(suite, record, policy_store, stats_dir=out / "stats", key=key).simulate() as results:
+        policy_store.update_metadata(record, results.scores.to_metadata())
         return results.scores.to_metrics()
 
 

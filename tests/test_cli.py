@@ -17,6 +17,7 @@ import pytest
 
 from metta_jax import __version__, worlds
 from metta_jax.cli import command_line, main
+from metta_jax.cli.run_options import run_from
 from metta_jax.mapgen import from_text
 from metta_jax.monitor import load_run_config, read_json_lines
 
@@ -62,6 +63,27 @@ def test_validate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file.write_text("total_timesteps: 100\nppo: {clip_coef: 0.2}\n", encoding="utf-8")
     assert main(["validate", "default", "curriculum/simple", str(file)]) == 0
     assert [line.rpartition(": ")[2] for line in capsys.readouterr().out.splitlines()] == ["good"] * 3
+
+
+def _world(file: Path, content: str, *arguments: str) -> Any:
+    file.write_text(content, encoding="utf-8")
+    run = run_from(command_line._parser().parse_args(["train", *arguments, "--config", str(file)]))
+    assert run.trainer.curriculum_or_env == run.environment["curriculum_path"]
+    return run.environment["curriculum_path"]
+
+
+def test_one_world_of_several_places(tmp_path: Path) -> None:
+    """The command line's, else that of a run's environment, else that of the trainer's configuration."""
+    file = tmp_path / "run.yaml"
+    of_trainer, of_run = "curriculum: forage", "trainer: {env: forage}\nenvironment: {curriculum_path: debug}"
+    assert _world(file, "total_timesteps: 100") == "default"
+    assert _world(file, of_trainer) == "forage"
+    assert _world(file, of_run) == "debug"
+    for content in (of_trainer, of_run):
+        assert _world(file, content, "default") == "default"
+        assert _world(file, content, "--set", "curriculum=puffer") == "puffer"
+    with pytest.raises(ValueError, match="^curriculum: 'puffer' is given beside the world 'default'; give one of them"):
+        _world(file, of_trainer, "default", "--set", "curriculum=puffer")
 
 
 @pytest.mark.parametrize("command", [module.__name__.rpartition(".")[2] for module in command_line._COMMANDS])

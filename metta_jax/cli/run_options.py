@@ -15,9 +15,11 @@ from metta_jax.config.base import deep_merge
 from metta_jax.config.yaml_file import read_yaml
 from metta_jax.monitor import RunConfig
 from metta_jax.trainer import make_run
+from metta_jax.trainer.train import named_world
 from metta_jax.worlds.environment import Environment
 
 _RUN_FIELDS = frozenset(RunConfig.model_fields)
+_WORLD_FIELDS = frozenset({"curriculum", "env"})
 _WHOLE = frozenset({"num_envs", "num_agents", "width", "height", "seed", "num_maps"})
 
 
@@ -32,7 +34,10 @@ def run_from(options: argparse.Namespace) -> RunConfig:
     A file holds a RunConfig (`run_config.json` of an earlier run) or the fields of a TrainerConfig.
     """
     data = _read(options.config) if options.config is not None else {}
-    trainer: dict[str, Any] = deep_merge(data.get("trainer", {}), _settings(options.set))
+    settings = _settings(options.set)
+    if options.world is not None or not _WORLD_FIELDS.isdisjoint(settings):
+        data = _without_world(data)
+    trainer: dict[str, Any] = deep_merge(data.get("trainer", {}), settings)
     if options.total_timesteps is not None:
         trainer["total_timesteps"] = options.total_timesteps
     if options.run_dir is not None:
@@ -49,9 +54,7 @@ def _make(data: Mapping[str, Any], changes: Mapping[str, Any]) -> RunConfig:
     trainer, environment = dict(data.get("trainer", {})), dict(data.get("environment", {}))
     _check_environment(environment)
     _check_whole("seed", data.get("seed", 0), low=0)
-    if trainer.get("env_overrides"):
-        raise ValueError("trainer.env_overrides: is not supported here; make a world of your own, see examples/")
-    world = environment.pop("curriculum_path", None) or trainer.get("curriculum") or trainer.get("env") or "default"
+    world = named_world(environment.pop("curriculum_path", None), trainer)
     if "run_dir" not in trainer:
         # The same command must find the same directory, so it is named after the world and not after the time.
         trainer["run_dir"] = run_directories(str(world).strip("/").replace("/", "_")).run_dir
@@ -79,7 +82,19 @@ def _read(path: Path) -> dict[str, Any]:
     for name in ("trainer", "environment"):
         if not isinstance(data.get(name, {}), dict):
             raise ValueError(f"{path}: {name} is not a mapping")
-    return data
+    world = data.get("environment", {}).get("curriculum_path")
+    if world is None:
+        return data
+    # A saved run names its world here; what its trainer's configuration has may be a default.
+    data = _without_world(data)
+    return {**data, "environment": {**data["environment"], "curriculum_path": world}}
+
+
+def _without_world(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A file's content for a world that is named elsewhere."""
+    trainer = {name: value for name, value in data.get("trainer", {}).items() if name not in _WORLD_FIELDS}
+    environment = {name: value for name, value in data.get("environment", {}).items() if name != "curriculum_path"}
+    return {**data, "trainer": trainer, "environment": environment}
 
 
 def _check_environment(environment: Mapping[str, Any]) -> None:

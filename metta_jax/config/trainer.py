@@ -83,7 +83,7 @@ class TrainerConfig(Config, frozen=True):
         default=False, description="Must be False, the default, as in the original; accepted for its configurations."
     )
     cpu_offload: bool = Field(
-        default=False, description="Whether the rollout is kept in host memory. Default: on the device, the fast way."
+        default=False, description="Must be False, the default: a rollout stays on the device that trains on it."
     )
     scale_batches_by_world_size: bool = Field(
         default=False,
@@ -103,11 +103,12 @@ class TrainerConfig(Config, frozen=True):
     )
     curriculum: str | None = Field(
         default="/env/mettagrid/curriculum/simple",
-        description="Path of the curriculum, or of a world; comes before `env`. Default: the original's, or none if "
-        "`env` is given.",
+        description="Path of the curriculum, or of a world; comes before `env`. `train` looks here if no world is "
+        "named elsewhere, and takes `default` if nothing is given. Default: the original's, or none if `env` is given.",
     )
     env_overrides: FrozenMapping[str, Any] = Field(
-        default=FrozenDict(), description="Values of the world that are changed, nested. Default: none."
+        default=FrozenDict(),
+        description="Accepted in a configuration; `train` refuses any: make a world of your own. Default: none.",
     )
     grad_mean_variance_interval: Count = Field(
         default=0, description="Epochs from one set of gradient statistics to the next. 0: never. Default: off."
@@ -157,6 +158,13 @@ class TrainerConfig(Config, frozen=True):
     def _check_contiguous(cls, value: bool) -> bool:
         if value:
             raise custom("require_contiguous_env_ids is not supported")
+        return value
+
+    @field_validator("cpu_offload", mode="after")
+    @classmethod
+    def _check_offload(cls, value: bool) -> bool:
+        if value:
+            raise custom("cpu_offload: True is not supported: a rollout stays on the device that trains on it")
         return value
 
     @field_validator("target", mode="after")

@@ -107,7 +107,7 @@ class TrainingComponents:
             kickstarter=create_kickstarter(all_teachers, config.kickstart),
             teachers=all_teachers,
             schedule=schedule_name(config.lr_scheduler),
-            num_rollouts=max(1, config.total_timesteps // config.batch_size),
+            num_rollouts=max(1, config.total_timesteps // layout.batch_size),
             loss_fn=loss_fn,
             advantage_fn=advantage_fn or functools.partial(compute_advantage, estimator=config.advantage.estimator),
             draw_fn=draw_fn,

@@ -28,7 +28,7 @@ class TrainingPlan:
     kickstarter: Kickstarter
     teachers: tuple[Teacher, ...]
     schedule: Schedule
-    num_rollouts: int  # total_timesteps // batch_size, at least 1
+    num_rollouts: int  # total_timesteps // layout.batch_size, at least 1
     loss_fn: Callable[..., MinibatchLoss]  # as `minibatch_loss`
     advantage_fn: Callable[..., jax.Array]  # as `compute_advantage`
     draw_fn: Callable[..., tuple[jax.Array, jax.Array]]  # as `draw_prioritized`

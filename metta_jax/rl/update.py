@@ -97,7 +97,7 @@ def anneal_beta(plan: TrainingPlan, epoch: jax.Array) -> jax.Array:
     beta = calculate_anneal_beta(
         epoch=epoch,
         total_timesteps=config.total_timesteps,
-        batch_size=config.batch_size,
+        batch_size=plan.layout.batch_size,
         prio_alpha=config.prioritized_experience_replay.prio_alpha,
         prio_beta0=config.prioritized_experience_replay.prio_beta0,
     )

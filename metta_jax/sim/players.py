@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Mapping
 from typing import Any
@@ -26,6 +27,11 @@ class Player:
     params: Mapping[str, Any]
     key: str
     version: int
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """12 hex digits of the parameters: another policy may be saved under the same URI and epoch."""
+        return _digest(self.params)
 
     def bind(self, env: Any) -> Player:
         """For another environment, without learning: features that the policy does not know become 255."""

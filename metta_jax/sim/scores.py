@@ -31,6 +31,20 @@ class EvalRewardSummary:
         metrics = {f"{category}/score": score for category, score in self.category_scores.items()}
         return metrics | {f"{category}/{name}": score for (category, name), score in self.simulation_scores.items()}
 
+    def to_metadata(self) -> dict[str, Any]:
+        """What is stored with the policy that was scored, and what the selector "top" compares.
+
+        evals: {category_scores, simulation_scores by `<category>/<simulation>`, avg_category_score,
+        avg_simulation_score}; avg_reward, the mean over categories; score, the mean over simulations.
+        """
+        evals = {
+            "category_scores": dict(self.category_scores),
+            "simulation_scores": {"/".join(names): score for names, score in self.simulation_scores.items()},
+            "avg_category_score": self.avg_category_score,
+            "avg_simulation_score": self.avg_simulation_score,
+        }
+        return {"evals": evals, "avg_reward": self.avg_category_score, "score": self.avg_simulation_score}
+
 
 def category_of(name: str) -> str:
     """The text before the first `/` of a simulation's name."""

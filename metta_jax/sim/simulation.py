@@ -77,7 +77,7 @@ class Simulation:
       vectorization, stats_client, stats_epoch_id, wandb_policy_name, eval_task_id: accepted, without effect.
 
     Attributes:
-      id: 12 hex digits, a function of the key, the name, the configuration and the policy.
+      id: 12 hex digits, a function of the key, the name, the configuration and the policies with their parameters.
 
     Raises:
       ValueError: no such world or device, or the policy does not fit. SimulationCompatibilityError: nor does the other.
@@ -120,7 +120,6 @@ class Simulation:
         self._clock = clock
         candidate = policy_pr if isinstance(policy_pr, Player) else read_player(policy_pr)
         key = typed_key(key)
-        self.id = self._make_id(candidate, key)
         map_key, self._key = jax.random.split(key)
         seed = int(jax.random.bits(map_key, (), "uint32"))
         self.world = make_world(config, seed=seed, num_episodes=config.num_episodes, stats=stats)
@@ -128,6 +127,7 @@ class Simulation:
         self.players = [(candidate.bind(self.world.grid), ours)]
         if theirs:
             self.players.append((load_npc(config, policy_store, self.world.grid), theirs))
+        self.id = self._make_id(key, [candidate.digest, *(player.digest for player, _ in self.players[1:])])
 
     @property
     def policy(self) -> Player:
@@ -241,9 +241,10 @@ class Simulation:
     def _episode_id(self, episode: PlayedEpisode) -> str:
         return f"{self.id}-{episode.number:05d}"
 
-    def _make_id(self, player: Player, key: jax.Array) -> str:
+    def _make_id(self, key: jax.Array, digests: list[str]) -> str:
+        player = self.policy
         parts = [np.asarray(jax.random.key_data(key)).tolist(), self.name, self.suite, self.greedy]
-        parts += [player.key, player.version, self.config.model_dump_json()]
+        parts += [player.key, player.version, self.config.model_dump_json(), *digests]
         return hashlib.blake2b(repr(parts).encode(), digest_size=6).hexdigest()
 
 

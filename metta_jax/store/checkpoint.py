@@ -29,6 +29,7 @@ from metta_jax.store.files import (
     new_directory,
     plain_text,
     read_json,
+    replace_json,
     write_json,
 )
 
@@ -131,6 +132,11 @@ def read_document(path: Path, json_name: str) -> dict[str, Any]:
     except ConfigError as error:
         raise DamagedError(f"{path / json_name}: {plain_text(error)}") from None
     return document
+
+
+def change_document(path: Path, json_name: str, changes: Mapping[str, Any]) -> None:
+    """Writes other values into the document of a checkpoint, atomically; the arrays stay as they are."""
+    replace_json(path / json_name, {"format": FORMAT, **read_document(path, json_name), **changes})
 
 
 def read_checkpoint_arrays(

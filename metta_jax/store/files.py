@@ -104,6 +104,18 @@ def write_json(path: Path, document: Mapping[str, Any]) -> None:
         os.fsync(file.fileno())
 
 
+def replace_json(path: Path, document: Mapping[str, Any]) -> None:
+    """`write_json` over a document that is there: readers see the old one or the new one, whole."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    try:
+        write_json(temporary, document)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _flush(path.parent)
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Reads what `write_json` wrote.
 

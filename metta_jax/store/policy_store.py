@@ -17,10 +17,10 @@ from metta_jax.config.store import PolicyStoreConfig
 from metta_jax.store.arrays import check_leaves, host_copy, named_leaves
 from metta_jax.store.background import BackgroundSaver
 from metta_jax.store.cache import LRUCache
-from metta_jax.store.checkpoint import read_checkpoint_arrays, write_checkpoint
+from metta_jax.store.checkpoint import change_document, read_checkpoint_arrays, write_checkpoint
 from metta_jax.store.files import DamagedError, existing, finished_names, plain_text
 from metta_jax.store.layout import PARAMS, POLICY_JSON, TRAINER_STATE, make_model_name
-from metta_jax.store.metadata import PolicyMetadata
+from metta_jax.store.metadata import PolicyMetadata, check_metadata
 from metta_jax.store.policy_file import (
     describe_policy,
     flat_params,
@@ -175,6 +175,23 @@ class PolicyStore:
         if isinstance(policy, PolicyRecord):
             return self._save_record(policy, *args, **options)
         return self._save_agent(policy, *args, **options)
+
+    def update_metadata(self, record: PolicyRecord, values: Mapping[str, Any]) -> PolicyRecord:
+        """Writes values into the metadata of a stored policy, atomically, and returns the record, which has them too.
+
+        Scores are known only after a policy was saved: `update_metadata(record, results.scores.to_metadata())`.
+
+        Raises:
+          ValueError: values that JSON cannot hold, or a policy that is damaged or not there.
+        """
+        self.wait()
+        path = existing(record.file_path)
+        with self._saving:
+            _, contents = read_policy_file(path)
+            metadata = check_metadata({**contents["metadata"], **values})
+            change_document(path, POLICY_JSON, {"metadata": metadata})
+        record.metadata = metadata
+        return record
 
     def wait(self) -> None:
         """Returns when nothing is being saved; raises the error of a save in the background."""

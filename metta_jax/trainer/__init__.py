@@ -5,12 +5,14 @@ Only public functions of the other packages are called here; whoever needs anoth
 
 from metta_jax.trainer.episode_rewards import EpisodeRewards
 from metta_jax.trainer.interrupts import StopSignals
-from metta_jax.trainer.loop import TrainResult, run_training
+from metta_jax.trainer.loop import REWARDS, TrainResult, run_training
+from metta_jax.trainer.resume import resume_run
 from metta_jax.trainer.run_files import METRICS, check_same_run, forget_records_after, forget_run
 from metta_jax.trainer.train import make_run, train
 
 __all__ = [
     "METRICS",
+    "REWARDS",
     "EpisodeRewards",
     "StopSignals",
     "TrainResult",
@@ -18,6 +20,7 @@ __all__ = [
     "forget_records_after",
     "forget_run",
     "make_run",
+    "resume_run",
     "run_training",
     "train",
 ]

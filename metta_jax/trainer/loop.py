@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -36,13 +35,14 @@ from metta_jax.store import (
     save_checkpoint,
     save_train_state,
 )
-from metta_jax.store.train_state import read_trainer_info
 from metta_jax.trainer.episode_rewards import EpisodeRewards
 from metta_jax.trainer.interrupts import StopSignals
+from metta_jax.trainer.resume import resume_run
 from metta_jax.trainer.run_files import METRICS, forget_records_after
 
 LOG_INTERVAL = 10  # epochs between heartbeats, and between readings of the machine
 KEPT_POLICIES = 5
+REWARDS = ("overview/reward", "overview/reward_vs_total_time")  # one number, over steps and over time
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,9 @@ class TrainResult:
     """What is there at the end of a run.
 
     training: the bundle, with `training.plan.env` and `.agent`. state: the last one. record: the policy that was saved
-    last. scores: {epoch: {"<category>/score": ..., "<category>/<simulation>": ...}} of the evaluations of this call.
-    replay_urls: of the replays of this call. is_finished: whether all steps were made; False: it was stopped.
+    last, maybe by an earlier call. scores: {epoch: {"<category>/score": ..., "<category>/<simulation>": ...}} of the
+    evaluations of this call. replay_urls: of the replays of this call. is_finished: whether all steps were made; False:
+    it was stopped.
     """
 
     training: TrainingComponents
@@ -78,13 +79,14 @@ def run_training(
 
     Metrics go to `metrics.jsonl` in the run's directory and to `loggers`, which are not closed here. Control-C and
     SIGTERM end it after the update that is running, with a checkpoint. A run whose directory holds a training state
-    goes on from it, bit for bit.
+    goes on from it, bit for bit, and its times go on too. A policy that is evaluated gets its scores as metadata.
 
     Args:
       training: with the config that says everything about the run; directories are `training.config.paths`.
       seed: of the first state.
       state: to go on from; None: that of the directory's last checkpoint, else a fresh one.
-      params: parameters to start from; None: fresh ones. parent: the policy that they are of.
+      params: parameters to start from; None: fresh ones. parent: the policy that they are of. Without effect on a run
+        that goes on, which remembers its own.
       suite: what policies are evaluated in; None: they are not.
       max_seconds: no update begins later than this after the call.
 
@@ -99,8 +101,9 @@ def run_training(
     if state is None:
         state = training.init(jax.random.key(seed), params)
     forget_records_after(Path(paths.run_dir) / METRICS, int(state.agent_step))
-    store = PolicyStore(paths.checkpoints)
-    between = _Between(training, store, suite, _lineage(store, parent), seed, latest_saved=int(state.epoch))
+    policy_store = PolicyStore(paths.checkpoints)
+    record = resume_run(training, policy_store, state)
+    between = _Between(training, policy_store, suite, seed, record, _lineage(record, parent))
     profiler = EpochProfiler(config.profiler, run=paths.run, profile_dir=paths.profiles)
     rewards = EpisodeRewards(training.plan.env.max_steps)
 
@@ -132,19 +135,20 @@ def run_training(
                     update,
                     agent_step=step,
                     epoch=epoch,
+                    stats=training.accumulate_stats(None, training.episode_stats(state)),
                     timer=training.timer,
                     evaluation=between.new_scores(),
-                    parameters=between.parameters(),
                     system=system if is_round else None,
                     memory=memory if is_round else None,
                     weights=due_weight_metrics(training.plan.agent, state.params, epoch, previous=previous),
+                    parameters=between.parameters(),
                 )
-                metrics["overview/reward"] = rewards.add(metrics)
+                metrics |= dict.fromkeys(REWARDS, rewards.add(metrics))
                 log.log(metrics, step)
                 if is_due(epoch, config.checkpoint.checkpoint_interval, previous=previous):
                     between.save(state, metrics)
                     between.evaluate_and_record(epoch, previous)
-            if between.saved_epoch != epoch:
+            if between.record is None or between.record.metadata.epoch != epoch:
                 between.save(state, metrics, final=True)
     finally:
         system.stop()
@@ -161,11 +165,9 @@ class _Between:
     training: TrainingComponents
     policy_store: PolicyStore
     suite: SimulationSuiteConfig | None
-    lineage: Mapping[str, Any]
     seed: int
-    latest_saved: int  # epoch of the newest policy on disk; 0 for a new run
-    record: PolicyRecord | None = None
-    saved_epoch: int | None = None
+    record: PolicyRecord | None
+    lineage: Mapping[str, Any]
     scores: dict[int, dict[str, float]] = field(default_factory=dict)
     replay_urls: list[str] = field(default_factory=list)
     _unlogged: dict[str, float] = field(default_factory=dict)
@@ -176,33 +178,29 @@ class _Between:
         return scores
 
     def parameters(self) -> dict[str, int]:
-        """What metrics say of the policies of this run."""
-        return {"generation": self.lineage["generation"], "latest_saved_policy_epoch": self.latest_saved}
+        """What is logged of the policies; epoch 0 before any was saved."""
+        epoch = 0 if self.record is None else self.record.metadata.epoch
+        return {"generation": self.lineage.get("generation", 0), "latest_saved_policy_epoch": epoch}
 
     def save(self, state: TrainState, metrics: Mapping[str, Any], **more: Any) -> None:
         """The policy, then the training state that names it; old policies go."""
         stats = {name: value for name, value in metrics.items() if name.startswith(("overview/", "losses/"))}
-        self.saved_epoch = int(state.epoch)
-        facts = {
-            "agent_step": int(state.agent_step),
-            "train_time": metrics.get("metric/train_time", 0.0),
-            "stats": stats,
-        }
+        metadata = {"agent_step": int(state.agent_step), "train_time": metrics.get("metric/train_time", 0.0)}
         with self.training.timer.time("checkpoint"):
             self.record = save_checkpoint(
                 self.training.plan.agent,
                 self.policy_store,
-                self.saved_epoch,
-                {**self.lineage, **facts, **more},
+                int(state.epoch),
+                {**metadata, **self.lineage, "stats": stats, **more},
                 state.params,
             )
-            self.latest_saved = self.saved_epoch
             directory = self.policy_store.checkpoint_dir
             save_train_state(directory, state, self.training, policy_path=self.record)
             cleanup_old_policies(directory, KEPT_POLICIES)
 
     def evaluate_and_record(self, epoch: int, previous: int) -> None:
         """Evaluation and replay of the policy that was just saved, where they are due."""
+        assert self.record is not None
         config = self.training.config.simulation
         key = jax.random.key(self.seed)
         if self.suite is not None and is_due(epoch, config.evaluate_interval, previous=previous):
@@ -211,6 +209,7 @@ class _Between:
                 suite = SimulationSuite(self.suite, self.record, self.policy_store, stats_dir=stats_dir, key=key)
                 with suite.simulate() as results:
                     self.scores[epoch] = self._unlogged = results.scores.to_metrics()
+                    self.policy_store.update_metadata(self.record, results.scores.to_metadata())
         if is_due(epoch, config.replay_interval, previous=previous):
             with self.training.timer.time("replay"):
                 url = write_training_replay(
@@ -225,13 +224,10 @@ class _Between:
                 self.replay_urls.append(url)
 
 
-def _lineage(policy_store: PolicyStore, parent: PolicyRecord | None) -> dict[str, Any]:
-    """What all policies of a run say of the one that it began with; a run that goes on says what it said before."""
+def _lineage(record: PolicyRecord | None, parent: PolicyRecord | None) -> dict[str, Any]:
+    """Where a run's policies come from: what its last one says, else that they are the next generation of `parent`."""
+    if record is not None:
+        return {name: record.metadata[name] for name in ("initial_pr", "generation") if name in record.metadata}
     if parent is not None:
-        return {"generation": parent.metadata.generation + 1, "initial_pr": parent.uri}
-    info = read_trainer_info(policy_store.checkpoint_dir)
-    with contextlib.suppress(ValueError):  # that policy was deleted
-        if info is not None and info.policy_path is not None:
-            metadata = policy_store.load_from_uri(info.policy_path).metadata
-            return {name: metadata[name] for name in ("generation", "initial_pr") if name in metadata}
-    return {"generation": 0}
+        return {"initial_pr": parent.uri, "generation": parent.metadata.generation + 1}
+    return {}

@@ -41,11 +41,14 @@ def check_same_run(run: RunConfig) -> None:
 
 
 def forget_run(paths: RunPaths) -> None:
-    """Deletes the policies, the training states and the metrics of a run; everything else stays."""
+    """Deletes the policies, the training states, the evaluations and the metrics of a run; everything else stays."""
     checkpoints = Path(paths.checkpoints)
     for path in (*checkpoints.glob("model_*"), checkpoints / "trainer_state"):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
+    for path in Path(paths.stats).glob("*.duckdb*"):  # a database, or the log of one that was not closed
+        if path.is_file() or path.is_symlink():
+            path.unlink()
     (Path(paths.run_dir) / METRICS).unlink(missing_ok=True)
 
 

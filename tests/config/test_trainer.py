@@ -203,6 +203,7 @@ def test_bounds(path: str, wrong: list[Any], right: list[Any]) -> None:
             "minibatch_size 32 must be divisible by bptt_horizon 64",
         ),
         ({"require_contiguous_env_ids": True}, "require_contiguous_env_ids is not supported"),
+        ({"cpu_offload": True}, "cpu_offload: True is not supported: a rollout stays on the device that trains on it"),
         ({"_target_": "other.Trainer"}, "Unsupported trainer config: other.Trainer"),
         ({"target": "other.Trainer"}, "Unsupported trainer config: other.Trainer"),
     ],

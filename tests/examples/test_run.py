@@ -42,10 +42,13 @@ def test_it_trains_evaluates_and_resumes(tmp_path: Path, capsys: pytest.CaptureF
     for name in ("learning_curve.png", "run.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "replays" / "epoch_0002.html").stat().st_size > 1000
-    assert load_run_config(tmp_path).environment["curriculum_path"] == "forage"
+    assert load_run_config(tmp_path).environment == {"curriculum_path": "forage", "num_envs": 2, "seed": 0}
     records = PolicyStore(tmp_path / "checkpoints").policy_records(tmp_path / "checkpoints", "all")
     assert [record.metadata.epoch for record in records] == [1, 2]
-    assert records[-1].metadata.agent_step == 128
+    metadata = records[-1].metadata
+    assert metadata.agent_step == 128
+    assert set(metadata.evals["category_scores"]) == {"navigation"}
+    assert metadata.train_time > 0
 
     # A run that died after its last checkpoint: the steps that nobody saved are played, and logged, once more.
     with (tmp_path / "metrics.jsonl").open("a", encoding="utf-8") as file:
@@ -56,6 +59,18 @@ def test_it_trains_evaluates_and_resumes(tmp_path: Path, capsys: pytest.CaptureF
     info = read_trainer_info(tmp_path / "checkpoints")
     assert info is not None
     assert info.agent_step == 192
+    logged = read_json_lines(tmp_path / "metrics.jsonl")
+    for name in ("metric/total_time", "metric/train_time"):
+        assert 0 < logged[0][name] < logged[1][name] < logged[2][name]
+    assert [record["parameters/latest_saved_policy_epoch"] for record in logged] == [0, 1, 2]
+    assert all(record["overview/reward"] == record["overview/reward_vs_total_time"] for record in logged)
+
+    # A run that is over leaves its last policy as it is.
+    policy = tmp_path / "checkpoints" / "model_0003" / "policy.json"
+    written = policy.stat().st_mtime_ns
+    _run(tmp_path, "--total-steps", "192", "--no-evaluation", *intervals)
+    assert "Resumed at epoch 3, 192 agent steps" in capsys.readouterr().out
+    assert policy.stat().st_mtime_ns == written
 
     _run(tmp_path, "--total-steps", "64", "--no-evaluation", "--fresh", *intervals)
     assert "Resumed" not in capsys.readouterr().out

@@ -4,11 +4,13 @@ import dataclasses
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import pytest
 
 import metta_jax.rl
 from metta_jax.rl import TrainingComponents
 from metta_jax.rl.replay import create_layout
+from metta_jax.rl.update import anneal_beta
 from tests.rl.probes import ProbeAgent, ProbeEnv
 from tests.rl.training import config, variant
 
@@ -76,6 +78,12 @@ def test_batches_scale_with_the_number_of_devices() -> None:
     settings = settings.replace(minibatch_size=32 * jax.device_count())
     training = TrainingComponents.create(ProbeEnv(), ProbeAgent(), settings)
     assert (training.segments, training.minibatch_segments) == (16, 4)
+    # Schedules end with the last rollout, which has what one device takes.
+    assert training.plan.layout.batch_size == 128
+    assert training.plan.num_rollouts == settings.total_timesteps // 128
+    prioritized = settings.replace(prioritized_experience_replay={"prio_alpha": 1.0, "prio_beta0": 0.5})
+    plan = TrainingComponents.create(ProbeEnv(), ProbeAgent(), prioritized).plan
+    assert float(anneal_beta(plan, jnp.int32(plan.num_rollouts))) == pytest.approx(1.0)
 
 
 def test_exported_names() -> None:

@@ -177,6 +177,18 @@ def test_time_limit_before_the_first_episode_ends(tmp_path: Path) -> None:
         assert out.scores.avg_simulation_score == 0.0
 
 
+def test_what_is_saved_over_a_policy_is_played_anew(results: Any) -> None:
+    """Same uri, same epoch, other parameters: a run that began again, or a policy that was written once more."""
+    run, out, folder = results
+    assert small.simulation(policy_pr=small.record(1)).id != run.id
+    npc = {"config": small.config(npc_policy_uri="npc", policy_agents_pct=0.5)}
+    ids = {small.simulation(policy_store=small.Store(npc=small.record(seed)), **npc).id for seed in (0, 0, 1)}
+    assert len(ids) == 2, "the other policy counts too"
+    with small.simulation(policy_pr=small.record(1), stats_dir=folder / "stats").simulate() as again:
+        assert (again.policy_key, again.policy_version) == (out.policy_key, out.policy_version)
+        assert again.scores != out.scores
+
+
 def _only_first_action(seed: int = 0) -> Any:
     """A policy of NaNs: of equally bad actions the first one is taken, (0, 0)."""
     record = small.record(uri="file://npc", epoch=2)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -19,6 +21,7 @@ import pytest
 from metta_jax.agent import Agent, ArchitectureOutput
 from metta_jax.config import TrainerConfig
 from metta_jax.config.store import PolicyStoreConfig
+from metta_jax.sim import EvalRewardSummary
 from metta_jax.store import (
     PolicyMetadata,
     PolicyRecord,
@@ -27,6 +30,7 @@ from metta_jax.store import (
     make_model_name,
     save_checkpoint,
 )
+from metta_jax.store.selectors import metric_value
 from tests.agent.facts import facts_env, random_observations, small_env
 from tests.store.policies import same, small_agent, small_params
 
@@ -417,3 +421,33 @@ def test_saving_again_replaces(store: PolicyStore) -> None:
     record = load_checkpoint(store, store.checkpoint_dir)
     assert record.metadata.score == 2
     assert same(record.params, small_params(7))
+
+
+def test_metadata_can_be_added_to_a_stored_policy(store: PolicyStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    _save(store, 1, 2, run=str)
+    record = store.load_from_uri(store.checkpoint_dir / "model_0001")
+    before = json.loads((record.file_path / "policy.json").read_bytes())
+    scores = EvalRewardSummary({"room": 0.5, "hall": 0.75}, {("room", "small"): 0.25, ("hall", "wide"): 0.75})
+    assert store.update_metadata(record, scores.to_metadata()) is record
+    after = json.loads((record.file_path / "policy.json").read_bytes())
+    assert {name for name in after if after[name] != before[name]} == {"metadata", "sha256"}
+    fresh = PolicyStore(store.checkpoint_dir).load_from_uri(str(record.uri))
+    assert fresh.metadata == record.metadata == store.load_from_uri(str(record.uri)).metadata
+    assert (fresh.metadata.run, fresh.metadata.score, fresh.metadata.avg_reward) == ("1", 0.5, 0.625)
+    assert same(fresh.params, small_params(1))
+    for metric, value in (("room", 0.5), ("hall/wide", 0.75), ("avg_category_score", 0.625), ("score", 0.5)):
+        assert metric_value(fresh.metadata, metric) == value
+    store.update_metadata(store.load_from_uri(store.checkpoint_dir / "model_0002"), {"score": 0.75})
+    assert store.policy_record(store.checkpoint_dir, "top").metadata.epoch == 2
+
+    with pytest.raises(ValueError, match="metadata.x: a value of type object"):
+        store.update_metadata(record, {"x": object()})
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
+        with pytest.raises(OSError, match="full"):
+            store.update_metadata(record, {"score": 1.0})
+    assert PolicyStore(store.checkpoint_dir).load_from_uri(str(record.uri)).metadata == fresh.metadata
+    assert sorted(path.name for path in record.file_path.iterdir()) == ["params", "policy.json"]
+    shutil.rmtree(record.file_path)
+    with pytest.raises(ValueError, match="not a checkpoint"):
+        store.update_metadata(record, {"score": 1.0})

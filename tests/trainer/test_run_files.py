@@ -30,13 +30,15 @@ def test_later_records_are_forgotten(tmp_path: Path) -> None:
 
 
 def test_a_run_is_forgotten_and_nothing_else(tmp_path: Path) -> None:
-    for name in ("checkpoints/model_0001", "checkpoints/trainer_state/3", "checkpoints/mine", "replays"):
+    for name in ("checkpoints/model_0001", "checkpoints/trainer_state/3", "checkpoints/mine", "replays", "stats"):
         (tmp_path / name).mkdir(parents=True)
-    for name in ("metrics.jsonl", "notes.txt", "checkpoints/model_notes"):
+    databases = ("stats/all_0123abcd.duckdb", "stats/all_0123abcd.duckdb.wal", "stats/0123456789ab.duckdb")
+    for name in ("metrics.jsonl", "notes.txt", "checkpoints/model_notes", "stats/notes.txt", *databases):
         (tmp_path / name).write_text("x", encoding="utf-8")
     forget_run(paths_in(str(tmp_path)))
     left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
-    assert left == {"checkpoints", "checkpoints/mine", "checkpoints/model_notes", "replays", "notes.txt"}
+    mine = {"checkpoints/mine", "checkpoints/model_notes", "stats/notes.txt", "notes.txt"}
+    assert left == {"checkpoints", "replays", "stats", *mine}
     forget_run(paths_in(str(tmp_path / "none")))
 
 

@@ -19,6 +19,11 @@ class BatchLayout:
     accumulate_minibatches: int = 1  # minibatches per optimizer step
 
     @property
+    def batch_size(self) -> int:
+        """Agent steps that the buffer holds; the configuration's may be for several devices."""
+        return self.segments * self.horizon
+
+    @property
     def num_rounds(self) -> int:
         return -(-self.segments // self.num_agents)
 

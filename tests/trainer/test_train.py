@@ -51,7 +51,10 @@ def test_it_is_the_explicit_loop(tmp_path: Path) -> None:
     assert set(first.scores) == {2}
     assert set(first.scores[2]) == {"room/score", "room/small"}
     assert len(first.replay_urls) == 1
+    # Due in epoch 3, which leaves a final checkpoint only: what no interval saved is not evaluated, nor recorded.
+    options["simulation"] = {"evaluate_interval": 3, "replay_interval": 3}
     again = train("default", total_timesteps=48, suite=suite, show_progress=False, **options)
+    assert (again.scores, again.replay_urls) == ({}, [])
     assert [record["step"] for record in read_json_lines(tmp_path / "metrics.jsonl")] == [16, 32, 48]
     assert again.record.metadata.epoch == 3
     assert again.record.metadata["final"] is True

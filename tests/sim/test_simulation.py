@@ -349,7 +349,7 @@ def test_evaluate_policy_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
     assert evaluate_policy((agent, params), world, 2)["mean_length"] == 5.0
 
 
-def test_replays_while_training(tmp_path: Path) -> None:
+def test_no_replay_where_none_is_due() -> None:
     settings = SimulationConfig(replay_interval=10, replay_dir="")
     policy, env = small.policy(), small.config().env
     assert write_training_replay(policy, env, settings, epoch=5) is None

@@ -6,6 +6,7 @@ shared by all, so that each program is compiled once.
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -412,7 +413,13 @@ def test_the_complete_example_is_short() -> None:
     lines = text.splitlines()
     assert len(lines) <= 300
     assert lines[0] == "#!/usr/bin/env -S uv run"
-    assert "# /// script" in lines
+    first = lines.index("# /// script") + 1
+    head = "\n".join(line.removeprefix("#").removeprefix(" ") for line in lines[first : lines.index("# ///")])
+    metadata = tomllib.loads(head)
+    assert metadata["dependencies"] == ["metta-jax"]
+    assert (ROOT / "examples" / metadata["tool"]["uv"]["sources"]["metta-jax"]["path"]).resolve() == ROOT
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert (project["name"], project["requires-python"]) == ("metta-jax", metadata["requires-python"])
 
 
 def _differ(first: Any, second: Any) -> bool:

@@ -366,6 +366,14 @@ def test_eval_analyze_and_replay(run_dir: Path, tmp_path: Path, capsys: pytest.C
     header, *rows = capsys.readouterr().out.splitlines()
     assert header.split() == ["policy", "default"]
     assert len(rows) == 2
+    assert main(["dashboard", database]) == 0
+    evals = json.loads(capsys.readouterr().out)["policy_evals"]
+    assert [(found["policy_version"], found["eval_name"]) for found in evals] == [(2, "default"), (4, "default")]
+    for found, checkpoint in zip(evals, policy["checkpoints"], strict=True):
+        assert found["replay_url"] == checkpoint["replay_url"]
+        (reward,) = (metric for metric in found["policy_eval_metrics"] if metric["metric"] == "reward")
+        mean = reward["sum_value"] / found["group_num_agents"][str(reward["group_id"])]
+        assert mean == pytest.approx(checkpoint["metrics"]["reward_avg"])
 
     assert main(["replay", "make", policies, "--out", str(tmp_path / "made"), "--no-open"]) == 0
     replay, page = capsys.readouterr().out.splitlines()[-2:]

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ import pytest
 from metta_jax import __version__, worlds
 from metta_jax.cli import command_line, main
 from metta_jax.cli.run_options import run_from
-from metta_jax.mapgen import from_text
+from metta_jax.mapgen import Load, RandomRoom, build_maps, from_plain, from_text, read_stored_map
 from metta_jax.monitor import load_run_config, read_json_lines
+from metta_jax.sim import EvalStatsDB
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = ("--num-envs", "1", "--set", "bptt_horizon=4", "minibatch_size=16", "checkpoint.checkpoint_interval=2")
@@ -88,7 +90,7 @@ def test_one_world_of_several_places(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", [module.__name__.rpartition(".")[2] for module in command_line._COMMANDS])
 def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    name = {"evaluate": "eval"}.get(command, command)
+    name = {"evaluate": "eval", "maps": "map"}.get(command, command)
     with pytest.raises(SystemExit) as end:
         main([name, "--help"])
     assert end.value.code == 0
@@ -133,6 +135,15 @@ MISTAKES = {
     "validate {dir}": "no world",
     "stats {file}": "is no DuckDB database",
     "analyze {file}": "is no DuckDB database",
+    "dashboard {file}": "is no DuckDB database",
+    "map": "required: <command>",
+    "map gen arena/basik": "no world 'arena/basik' (did you mean 'arena/basic'?)",
+    "map gen default --width 5": "--width: 5 is for scenes; a world has its own size",
+    "map gen {dir}/none.yaml": "none.yaml: No such file or directory",
+    "map gen default --out {file}/a.map": "--out: cannot write into",
+    "map view {dir}/none.map": "none.map: No such file or directory",
+    "map view {file}": "Unknown character: w (line 1)",
+    "map normalize {file} --in-place": "Unknown character: w (line 1)",
     "monitor {file} --pid 2000000000": "there is no process 2000000000",
     "monitor {file}": "required: --pid",
     "bench nowhere": "no world 'nowhere'",
@@ -284,6 +295,123 @@ def test_stats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_maps_are_made_shown_and_normalized(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(*arguments: str) -> str:
+        assert main(["map", *arguments]) == 0
+        return capsys.readouterr().out
+
+    file = tmp_path / "made" / "a.map"
+    assert run("gen", "default", "--seed", "3", "--num-maps", "2", "--out", str(file)).split() == [
+        str(file.with_name("a_0.map")), str(file.with_name("a_1.map")),
+    ]  # fmt: skip
+    stored = read_stored_map(file.with_name("a_1.map"))
+    drawn = [made.grid for made in build_maps(worlds.get("default").map_builder, seed=3, num_maps=2)]
+    assert (stored.game_map.grid == drawn[1]).all()
+    assert (stored.metadata["seed"], stored.metadata["number"]) == (3, 1)
+    assert from_plain(stored.config) == worlds.get("default").map_builder
+    assert from_text(run("gen", "default", "--seed", "3")).tolist() == drawn[0].tolist()
+    (again,) = build_maps(Load(str(file.with_name("a_0.map"))), seed=0, num_maps=1)
+    assert again.grid.tolist() == drawn[0].tolist()
+
+    shown, picture = run("view", str(file.with_name("a_0.map"))).rstrip().rsplit("\n", 1)
+    assert from_text(shown).tolist() == drawn[0].tolist()
+    assert Path(picture) == file.with_name("a_0.png")
+    assert Path(picture).read_bytes().startswith(b"\x89PNG")
+
+    plain_file = tmp_path / "plain.txt"
+    plain_file.write_text("WWWW\nWA W\nWraW\nWWWW", encoding="utf-8")
+    assert run("normalize", str(plain_file)) == "####\n#@.#\n#m_#\n####\n"
+    assert plain_file.read_text(encoding="utf-8").startswith("WWWW")
+    front = "metadata:\n  labels: [A, W]   # by hand\n---\n"
+    plain_file.write_text(f"{front}WA\n12\n", encoding="utf-8")
+    run("normalize", str(plain_file), "--in-place")
+    assert plain_file.read_text(encoding="utf-8") == f"{front}#@\n12\n"
+    run("view", str(plain_file), "--out", str(tmp_path / "b.png"))
+    assert (tmp_path / "b.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_maps_of_scenes_and_builders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scene = tmp_path / "scene.yaml"
+    scene.write_text("type: RadialMaze\narm_width: 2\n", encoding="utf-8")
+    with pytest.raises(SystemExit) as error:
+        main(["map", "gen", str(scene)])
+    assert error.value.code == 2
+    assert "scene.yaml: width and height must be provided" in capsys.readouterr().err
+    assert main(["map", "gen", str(scene), "--width", "9", "--height", "7"]) == 0
+    assert from_text(capsys.readouterr().out).shape == (9, 11)
+    for text, message in {
+        "words": "this is no scene and no map builder: 'words'",
+        "type: {a: 1}": "there is no scene, room or distribution",
+        "type: Scene": "there is no scene, room or distribution 'Scene'",
+        "{type: InlineAscii, data: 3}": "InlineAscii.map: 3 is not text",
+        "{type: WFC, pattern: 3}": "WFC.pattern: 3 is not text",
+    }.items():
+        scene.write_text(text, encoding="utf-8")
+        with pytest.raises(SystemExit) as error:
+            main(["map", "gen", str(scene), "--width", "9", "--height", "7"])
+        assert error.value.code == 2
+        assert message in capsys.readouterr().err
+    builder = tmp_path / "room.yaml"
+    builder.write_text("type: RandomRoom\nwidth: 8\nheight: 6\nagents: 2\n", encoding="utf-8")
+    assert main(["map", "gen", str(builder), "--seed", "5"]) == 0
+    (made,) = build_maps(RandomRoom(width=8, height=6, agents=2), seed=5, num_maps=1)
+    assert from_text(capsys.readouterr().out).tolist() == made.grid.tolist()
+
+
+def test_dashboard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    database = tmp_path / "a.duckdb"
+    with EvalStatsDB(database) as db:
+        db.record_simulation("sim", "nav/small", "nav", "/env/small", "file://mine", 3)
+        for number, url in enumerate([None, "file://first", "file://last"]):
+            db.record_sim_episode(
+                "sim",
+                str(number),
+                attributes={},
+                agent_metrics={0: {"reward": 1.0}, 1: {"reward": 2.0}, 2: {"other": 4.0}, 3: {"reward": 8.0}},
+                agent_groups={0: 0, 1: 1, 2: 1, 3: 1},
+                agent_policies={0: ("file://mine", 3), 1: ("file://mine", 3), 2: ("file://mine", 3), 3: ("npc", 0)},
+                step_count=7,
+                replay_url=url,
+                created_at=datetime(2026, 1, 1 + number, tzinfo=UTC),
+            )
+    assert main(["dashboard", str(database)]) == 0
+    printed = capsys.readouterr().out
+    where = {"eval_name": "/env/small", "suite": "nav", "replay_url": "file://last"}
+    assert json.loads(printed) == {
+        "policy_evals": [
+            {
+                "policy_key": "file://mine",
+                "policy_version": 3,
+                **where,
+                "group_num_agents": {"0": 3, "1": 6},
+                "policy_eval_metrics": [
+                    {"metric": "other", "group_id": 1, "sum_value": 12.0},
+                    {"metric": "reward", "group_id": 0, "sum_value": 3.0},
+                    {"metric": "reward", "group_id": 1, "sum_value": 6.0},
+                ],
+            },
+            {
+                "policy_key": "npc",
+                "policy_version": 0,
+                **where,
+                "group_num_agents": {"1": 3},
+                "policy_eval_metrics": [{"metric": "reward", "group_id": 1, "sum_value": 24.0}],
+            },
+        ]
+    }
+    out = tmp_path / "pages" / "a.json"
+    assert main(["dashboard", str(database), "--out", str(out)]) == 0
+    assert out.read_text(encoding="utf-8") == printed
+    with duckdb.connect(str(tmp_path / "b.duckdb")) as connection:
+        connection.execute("CREATE TABLE fruits AS SELECT 1 AS apple")
+    with pytest.raises(SystemExit) as error:
+        main(["dashboard", str(tmp_path / "b.duckdb")])
+    assert error.value.code == 2
+    printed_error = capsys.readouterr().err
+    assert "holds no evaluations" in printed_error
+    assert printed_error.count("\n") == 1
+
+
 @pytest.mark.slow
 def test_run_as_a_module() -> None:
     output = subprocess.run(
@@ -402,6 +530,14 @@ def test_eval_analyze_and_replay(run_dir: Path, tmp_path: Path, capsys: pytest.C
     header, *rows = capsys.readouterr().out.splitlines()
     assert header.split() == ["policy", "default"]
     assert len(rows) == 2
+    assert main(["dashboard", database]) == 0
+    evals = json.loads(capsys.readouterr().out)["policy_evals"]
+    assert [(found["policy_version"], found["eval_name"]) for found in evals] == [(2, "default"), (4, "default")]
+    for found, checkpoint in zip(evals, policy["checkpoints"], strict=True):
+        assert found["replay_url"] == checkpoint["replay_url"]
+        (reward,) = (metric for metric in found["policy_eval_metrics"] if metric["metric"] == "reward")
+        mean = reward["sum_value"] / found["group_num_agents"][str(reward["group_id"])]
+        assert mean == pytest.approx(checkpoint["metrics"]["reward_avg"])
 
     assert main(["replay", "make", policies, "--out", str(tmp_path / "made"), "--no-open"]) == 0
     replay, page = capsys.readouterr().out.splitlines()[-2:]

@@ -6,10 +6,12 @@ shared by all, so that each program is compiled once.
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -185,8 +187,28 @@ def test_defaults() -> None:
 def test_the_bundle_exposes_its_parts(parts: Parts) -> None:
     training, state = parts.training, parts.state
     assert state.experience.reward.shape == (8, 8)  # guide: training.experience
-    assert callable(training.optimizer.update)
-    assert set(loss_stats(state.losses)) >= {"policy_loss", "value_loss", "entropy"}  # guide: training.losses
+    # The first step of adam is as long as the learning rate; guide: training.optimizer.step()
+    gradient = jax.tree.map(lambda leaf: jnp.full_like(leaf, 2.0), state.params)
+    rate = jnp.float32(0.25)
+    changes, opt_state = training.optimizer.update(gradient, state.opt_state, state.params, learning_rate=rate)
+    assert jax.tree.structure(opt_state) == jax.tree.structure(state.opt_state)
+    assert _differ(opt_state, state.opt_state)
+    for change in jax.tree.leaves(changes):
+        np.testing.assert_allclose(change, -0.25, rtol=1e-5)
+    assert set(loss_stats(state.losses)) == {  # guide: training.losses
+        "policy_loss",
+        "value_loss",
+        "entropy",
+        "approx_kl",
+        "clipfrac",
+        "importance",
+        "current_logprobs",
+        "explained_variance",
+        "l2_reg_loss",
+        "l2_init_loss",
+        "ks_action_loss",
+        "ks_value_loss",
+    }
     assert callable(training.kickstarter)
     assert isinstance(training.timer, Stopwatch)
     for name in ("experience", "losses", "agent_step", "epoch"):
@@ -199,16 +221,26 @@ def test_the_loop(parts: Parts) -> None:
     training, state = parts.training, parts.state
     trainer_config = training.config
 
+    # As after a rollout that filled the buffer; all four environments are about to end an episode after three steps.
+    limits = jnp.full((4,), 3, jnp.int32)
+    state = state.replace(env_state=state.env_state.replace(max_steps=limits), position=jnp.int32(8))
+    assert training.is_ready_for_training(state)
     state = training.reset_for_rollout(state)
+    assert not training.is_ready_for_training(state)
     raw_infos = []
     while not training.is_ready_for_training(state):
         state, info = training.rollout_step(state)  # guide: training.agent_step += num_steps
         raw_infos.extend(unpack_infos(info))
     stats = training.accumulate_stats(None, raw_infos)
     assert int(state.agent_step) == trainer_config.batch_size
-    assert all(len(values) for values in stats.values())
+    assert stats["episode_length"][:4] == [3, 3, 3, 3]
+    assert len(stats["episode_return"]) == 2 * len(stats["reward"]) == 2 * len(raw_infos)
+    twice = training.accumulate_stats(stats, raw_infos)
+    assert twice["reward"] == [*stats["reward"], *stats["reward"]]
 
+    state = state.replace(losses=state.losses.replace(num_minibatches=jnp.int32(5)))  # as after an update
     state, batch = training.reset_training_state(state), state.experience
+    assert int(state.losses.num_minibatches) == 0
     advantages = training.compute_advantages(batch)
     prio_cfg = trainer_config.prioritized_experience_replay
     anneal_beta = calculate_anneal_beta(
@@ -381,7 +413,13 @@ def test_the_complete_example_is_short() -> None:
     lines = text.splitlines()
     assert len(lines) <= 300
     assert lines[0] == "#!/usr/bin/env -S uv run"
-    assert "# /// script" in lines
+    first = lines.index("# /// script") + 1
+    head = "\n".join(line.removeprefix("#").removeprefix(" ") for line in lines[first : lines.index("# ///")])
+    metadata = tomllib.loads(head)
+    assert metadata["dependencies"] == ["metta-jax"]
+    assert (ROOT / "examples" / metadata["tool"]["uv"]["sources"]["metta-jax"]["path"]).resolve() == ROOT
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert (project["name"], project["requires-python"]) == ("metta-jax", metadata["requires-python"])
 
 
 def _differ(first: Any, second: Any) -> bool:

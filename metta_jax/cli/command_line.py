@@ -11,10 +11,24 @@ from collections.abc import Sequence
 from jax.errors import JaxRuntimeError
 
 from metta_jax import __version__
-from metta_jax.cli import analyze, bench, evaluate, info, monitor, play, replay, stats, train, validate, worlds
+from metta_jax.cli import (
+    analyze,
+    bench,
+    dashboard,
+    evaluate,
+    info,
+    maps,
+    monitor,
+    play,
+    replay,
+    stats,
+    train,
+    validate,
+    worlds,
+)
 from metta_jax.cli.parser import Parser
 
-_COMMANDS = (train, evaluate, replay, play, worlds, validate, bench, stats, analyze, monitor, info)
+_COMMANDS = (train, evaluate, replay, play, worlds, maps, validate, bench, stats, analyze, dashboard, monitor, info)
 
 _NO_MEMORY = ("RESOURCE_EXHAUSTED", "Out of memory")  # how XLA says it, on its devices
 

@@ -72,7 +72,7 @@ class EnvConfig(Config, frozen=True):
     @classmethod
     def _check_no_bonus(cls, value: FrozenMapping[str, Any]) -> FrozenMapping[str, Any]:
         if value.get("enabled", False):
-            raise custom("enabled is True, not False: a diversity bonus is not supported")
+            raise custom("enabled is True, not False: multiply rewards by metta_jax.rl.diversity_factors instead")
         return value
 
 

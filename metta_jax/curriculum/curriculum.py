@@ -36,7 +36,7 @@ class Task:
     variants: tuple[EnvConfig, ...]
 
     @property
-    def num_tasks(self) -> int:
+    def num_variants(self) -> int:
         return len(self.variants)
 
 
@@ -161,7 +161,7 @@ class Curriculum:
     # -- static facts -----------------------------------------------------------------------------------------------
 
     @property
-    def num_tasks(self) -> int:
+    def num_variants(self) -> int:
         """V."""
         return int(self._sizes.sum())
 
@@ -175,7 +175,7 @@ class Curriculum:
         names: list[str] = []
         for child in self.children:
             if isinstance(child, Task):
-                names += [child.name] * child.num_tasks
+                names += [child.name] * child.num_variants
             else:
                 names += [f"{child.name}:{name}" for name in child.task_names]
         return tuple(names)
@@ -196,7 +196,7 @@ class Curriculum:
 
     @cached_property
     def _sizes(self) -> np.ndarray:
-        return np.asarray([child.num_tasks for child in self.children], np.int32)
+        return np.asarray([child.num_variants for child in self.children], np.int32)
 
     @cached_property
     def _first(self) -> np.ndarray:

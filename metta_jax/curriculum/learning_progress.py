@@ -111,13 +111,15 @@ class LearningProgressRule:
         return jax.lax.cond(due, self._recompute, lambda same: same, state)
 
     def stats(self, state: ProgressState) -> dict[str, jax.Array]:
-        n, rate = self.num_children, state.success_rate
+        middle, rate = self.num_children // 2, state.success_rate
+        # "task_1" is the first child; of two or three children the middle one would take its name, and is left out.
+        middle_rate = {} if middle == 1 else {f"lp/task_{middle}_success_rate": rate[middle]}
         return {
             "lp/num_active_tasks": jnp.sum(state.active, dtype=jnp.int32),
             "lp/mean_sample_prob": jnp.mean(state.distribution),
             "lp/num_zeros_lp_dist": jnp.sum(state.distribution == 0, dtype=jnp.int32),
             "lp/task_1_success_rate": rate[0],
-            f"lp/task_{n // 2}_success_rate": rate[n // 2],
+            **middle_rate,
             "lp/last_task_success_rate": rate[-1],
             "lp/task_success_rate": jnp.mean(rate),
             "lp/mean_evals_per_task": state.mean_evals,

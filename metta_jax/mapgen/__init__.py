@@ -67,7 +67,15 @@ from metta_jax.mapgen.scenes import (
     RemoveAgents,
     RoomGrid,
 )
-from metta_jax.mapgen.stored import Load, LoadRandom, LoadRandomFromIndex, StoredMap, read_stored_map, write_stored_map
+from metta_jax.mapgen.stored import (
+    Load,
+    LoadRandom,
+    LoadRandomFromIndex,
+    StoredMap,
+    normalized_text,
+    read_stored_map,
+    write_stored_map,
+)
 
 __all__ = [
     "BSP",
@@ -143,6 +151,7 @@ __all__ = [
     "from_text",
     "lognormal",
     "name_of",
+    "normalized_text",
     "plain",
     "read_map",
     "read_scene",

@@ -82,6 +82,8 @@ def from_text(text: str) -> Grid:
     Raises:
       ValueError: a line has another length than the first one, or holds an unknown character. Names the line.
     """
+    if not isinstance(text, str):
+        raise ValueError(f"map: {text!r} is not text")
     lines = text.strip("\r\n").splitlines()
     if not lines or not lines[0]:
         raise ValueError("map: the text is empty")

@@ -96,6 +96,8 @@ def sample_cells(pattern: str, field: str = "pattern") -> NDArray[np.bool_]:
     Raises:
       ValueError: a line of another length than the first one, or another character. Names the line.
     """
+    if not isinstance(pattern, str):
+        raise ValueError(f"{field}: {pattern!r} is not text")
     lines = SAMPLES.get(pattern, pattern).strip("\r\n").splitlines()
     if not lines or not lines[0]:
         raise ValueError(f"{field}: the drawing is empty")

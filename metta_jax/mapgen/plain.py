@@ -25,6 +25,8 @@ from metta_jax.mapgen.parameters import Parameters
 from metta_jax.mapgen.sampled import Sampled
 from metta_jax.mapgen.scene import Scene, SceneNode
 
+_BASES = ("Room", "Scene")  # draw nothing themselves
+
 
 def plain(value: Any) -> Any:
     """Scenes, builders and distributions as mappings, everything else as plain data."""
@@ -96,9 +98,10 @@ def write_scene(path: str | Path, scene: Scene) -> None:
     Path(path).write_text(yaml.safe_dump(plain(scene), sort_keys=False), encoding="utf-8")
 
 
-def _class_named(name: str) -> type:
+def _class_named(name: Any) -> type:
     classes = {cls.__name__: cls for base in (Parameters, Sampled) for cls in _subclasses(base)}
-    if name not in classes:
+    classes = {title: cls for title, cls in classes.items() if title not in _BASES}
+    if not isinstance(name, str) or name not in classes:
         raise ValueError(f"type: there is no scene, room or distribution {name!r}{_hint(name, classes)}")
     return classes[name]
 

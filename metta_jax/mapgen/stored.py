@@ -70,6 +70,19 @@ def from_stored_text(text: str) -> StoredMap:
     return StoredMap(GameMap(from_text(text), labels), metadata, front.get("config"), front.get("scene_tree"))
 
 
+def normalized_text(text: str) -> str:
+    """The text of a map file with the one symbol of each name that is written. Front matter stays as it is.
+
+    Raises:
+      ValueError: as `from_stored_text`.
+    """
+    grid = from_stored_text(text).game_map.grid
+    lines = text.splitlines(keepends=True)
+    front = [line.rstrip("\r\n") for line in lines]
+    head = lines[: front.index(_SEPARATOR, 1) + 1] if _SEPARATOR in front[1:] else []
+    return "".join(head) + to_text(grid) + "\n"
+
+
 def write_stored_map(path: str | Path, stored: StoredMap) -> None:
     """Writes a map file."""
     Path(path).write_text(stored_text(stored), encoding="utf-8")

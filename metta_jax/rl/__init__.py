@@ -11,6 +11,7 @@ from metta_jax.rl.advantage import (
     normalize_advantage_distributed,
 )
 from metta_jax.rl.components import TrainingComponents
+from metta_jax.rl.diversity import diversity_factors
 from metta_jax.rl.gradient_stats import compute_gradient_stats
 from metta_jax.rl.kickstart import Kickstarter, Teacher
 from metta_jax.rl.losses import compute_ppo_losses, loss_stats
@@ -49,6 +50,7 @@ __all__ = [
     "compute_gradient_stats",
     "compute_ppo_losses",
     "create_optimizer",
+    "diversity_factors",
     "draw_prioritized",
     "get_lstm_config",
     "loss_stats",

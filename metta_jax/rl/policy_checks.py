@@ -7,13 +7,17 @@ from typing import Any
 import jax
 import numpy as np
 
+from metta_jax.agent.actions import ActionSpace
+from metta_jax.agent.features import UNKNOWN_FEATURE
+
 
 def validate_policy_environment_match(policy: Any, env: Any) -> None:
     """Raise ValueError unless the policy was bound to observations and actions like those of `env`.
 
     Args:
-        policy: an agent. Its window (`names.obs_height`, `names.obs_width`) is compared if it tells, and its table
-            `flat_actions`.
+        policy: an agent. Its table `flat_actions` is compared, and if it tells: its window (`names.obs_height`,
+            `names.obs_width`), the names of its actions (`action_space`), and which feature it takes each id for
+            (`tables.feature_remap`). Features that it does not know by name are no mismatch: it does not see them.
         env: anything with the static facts of an environment.
     """
     expected = (env.obs_height, env.obs_width)
@@ -29,11 +33,36 @@ def validate_policy_environment_match(policy: Any, env: Any) -> None:
             f"Observation space mismatch error: component '_obs_' was built for a window of {window}, the "
             f"environment's is {expected} (height, width)"
         )
-    actions = [(kind, argument) for kind, most in enumerate(env.max_action_args) for argument in range(most + 1)]
-    if not np.array_equal(np.asarray(policy.flat_actions), np.asarray(actions)):
+    space = ActionSpace.of(env)
+    if not np.array_equal(np.asarray(policy.flat_actions), space.flat_actions()):
         raise ValueError(
             f"Action space mismatch error: the policy has {len(policy.flat_actions)} flat actions, the environment has "
-            f"{len(actions)} of {tuple(env.action_names)}; bind the policy to this environment"
+            f"{space.num_flat_actions} of {space.names}; bind the policy to this environment"
+        )
+    bound = getattr(policy, "action_space", space)
+    if bound.names != space.names:
+        raise ValueError(
+            f"Action space mismatch error: the policy was bound to {bound.names}, the environment has {space.names}; "
+            "bind the policy to this environment"
+        )
+    if hasattr(policy, "tables"):
+        _check_features(policy, env)
+
+
+def _check_features(policy: Any, env: Any) -> None:
+    """Ids mean in the policy's table what they mean in the environment; names that it never learned, nothing."""
+    own = policy.names.feature_ids
+    own_names = {feature_id: name for name, feature_id in own.items()}
+    names = {int(entry["id"]): name for name, entry in env.get_observation_features().items()}
+    for env_id, read in enumerate(np.asarray(policy.tables.feature_remap).tolist()):
+        name = names.get(env_id)
+        if read == (UNKNOWN_FEATURE if name is None else own.get(name, UNKNOWN_FEATURE)):
+            continue
+        what = f"id {env_id}, which is no feature here," if name is None else f"feature '{name}' (id {env_id})"
+        how = "not read" if read == UNKNOWN_FEATURE else f"read as '{own_names[read]}'"
+        raise ValueError(
+            f"Observation space mismatch error: the policy was bound to another environment: {what} is {how}; bind the "
+            "policy to this environment"
         )
 
 

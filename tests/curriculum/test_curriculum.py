@@ -68,7 +68,7 @@ def test_tasks_are_numbered_through_nested_curricula() -> None:
     curriculum = nested()
     assert curriculum.task_names == ("x/inner:b", "x/inner:c", "a")
     assert curriculum.env_configs == (B, C, A)
-    assert curriculum.num_tasks == 3
+    assert curriculum.num_variants == 3
 
 
 def test_sampling_follows_the_weights_at_every_level() -> None:
@@ -204,7 +204,7 @@ def test_buckets() -> None:
         "rewards.inventory.ore=0.333;game.max_steps=(10.0, 15.0)",
         "rewards.inventory.ore=0.333;game.max_steps=(15.0, 20.0)",
     )
-    assert [child.num_tasks for child in curriculum.children] == [3, 3, 3, 3]
+    assert [child.num_variants for child in curriculum.children] == [3, 3, 3, 3]
     assert {config.game.max_steps for config in curriculum.env_configs[:3]} <= set(range(10, 15))
     assert curriculum.env_configs[-1].game.agent.rewards.inventory["ore"] == 0.33333
     assert "lp/num_active_tasks" in curriculum.stats(curriculum.init())

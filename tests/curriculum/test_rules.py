@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from metta_jax.curriculum.learning_progress import LearningProgressRule, progress_distribution, reweighted
 from metta_jax.curriculum.prioritize_regressed import PrioritizeRegressedRule
@@ -128,12 +129,28 @@ def test_learning_progress_by_hand() -> None:
         "lp/num_active_tasks": 3,
         "lp/mean_sample_prob": 0.3333,
         "lp/num_zeros_lp_dist": 1,
-        "lp/task_1_success_rate": 1.0,  # number 3 // 2 is the second one, and has the same name
+        "lp/task_1_success_rate": 0.8,
         "lp/last_task_success_rate": 0.0,
         "lp/task_success_rate": 0.6,
         "lp/mean_evals_per_task": 1.6667,
         "lp/num_nan_tasks": 0,
     }
+
+
+@pytest.mark.parametrize(("count", "middle"), [(1, {"lp/task_0_success_rate"}), (2, set()), (3, set())])
+def test_the_first_rate_keeps_its_name_where_the_middle_one_would_take_it(count: int, middle: set[str]) -> None:
+    rule = LearningProgressRule((1.0,) * count)
+    state = rule.init(KEY).replace(success_rate=jnp.arange(1, count + 1, dtype=jnp.float32) / 8)
+    stats = rule.stats(state)
+    assert {name for name in stats if name.startswith("lp/task_")} == {
+        "lp/task_1_success_rate",
+        "lp/task_success_rate",
+        *middle,
+    }
+    assert float(stats["lp/task_1_success_rate"]) == 1 / 8
+    five = LearningProgressRule((1.0,) * 5)
+    stats = five.stats(five.init(KEY).replace(success_rate=jnp.arange(5, dtype=jnp.float32) / 8))
+    assert float(stats["lp/task_2_success_rate"]) == 2 / 8
 
 
 def test_outcomes_are_trimmed_when_the_distribution_is_computed_only() -> None:

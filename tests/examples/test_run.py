@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import runpy
 import subprocess
@@ -17,12 +18,24 @@ from metta_jax.store.train_state import read_trainer_info
 RUN = Path(__file__).resolve().parents[2] / "examples" / "run.py"
 
 
-def _run(out: Path, *arguments: str) -> None:
+def _run(out: Path, *arguments: str, **constants: int) -> None:
+    """Runs the example as a program; `constants` are written into it."""
     with pytest.MonkeyPatch.context() as patch:
         cache = str(RUN.parents[1] / ".cache" / "jax")  # where the tests have theirs
         small = ["--num-envs", "2", "--horizon", "8", "--max-minutes", "60"]
         patch.setattr(sys, "argv", [str(RUN), *small, "--out", str(out), "--cache", cache, *arguments])
-        runpy.run_path(str(RUN), run_name="__main__")
+        if not constants:
+            runpy.run_path(str(RUN), run_name="__main__")
+            return
+        spec = importlib.util.spec_from_file_location("changed_run", RUN)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        for name, value in constants.items():
+            assert isinstance(getattr(module, name), int)
+            setattr(module, name, value)
+        module.main()
 
 
 def _steps(out: Path) -> list[int]:
@@ -30,15 +43,26 @@ def _steps(out: Path) -> list[int]:
 
 
 @pytest.mark.slow
-def test_it_trains_evaluates_and_resumes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_trains_evaluates_and_resumes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heartbeat = tmp_path / "heartbeat"
+    monkeypatch.setenv("HEARTBEAT_FILE", str(heartbeat))
     intervals = ["--checkpoint-interval", "1", "--evaluate-interval", "2", "--replay-interval", "2"]
-    _run(tmp_path, "--total-steps", "128", "--base-url", "https://example.org/replays", *intervals)
+    url = ("--base-url", "https://example.org/replays")
+    _run(tmp_path, "--total-steps", "128", *url, *intervals, LOG_INTERVAL=2, GRADIENT_INTERVAL=2)
     printed = capsys.readouterr().out
     assert "Using device: cpu:0" in printed
     assert "evaluation at epoch 2: navigation/score" in printed
     assert "https://metta-ai.github.io/metta/?replayUrl=https%3A%2F%2Fexample.org%2Freplays%2F" in printed
     assert "128 agent steps" in printed
     assert _steps(tmp_path) == [64, 128]
+    # The monitors and the statistics of gradients at their interval, and no sooner.
+    first, second = (set(record) for record in read_json_lines(tmp_path / "metrics.jsonl"))
+    sometimes = {"monitor/memory_percent", "trainer_memory/TrainState", "trainer_memory/Agent", "grad/norm"}
+    assert sometimes <= second
+    assert not sometimes & first
+    assert float(heartbeat.read_text(encoding="utf-8")) > 0
     for name in ("learning_curve.png", "run.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "replays" / "epoch_0002.html").stat().st_size > 1000
@@ -81,6 +105,8 @@ def test_it_trains_evaluates_and_resumes(tmp_path: Path, capsys: pytest.CaptureF
 @pytest.mark.slow
 def test_a_time_limit_ends_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     _run(tmp_path, "--max-minutes", "0", "--no-evaluation")
+    (record,) = PolicyStore(tmp_path / "checkpoints").policy_records(tmp_path / "checkpoints", "all")
+    assert record.metadata["final"] is True
     assert "\n0 agent steps" in capsys.readouterr().out
     assert (tmp_path / "checkpoints" / "trainer_state" / "0" / "trainer.json").exists()
 

@@ -78,8 +78,14 @@ def test_dfs_has_longer_corridors() -> None:
 
 
 def test_four_arms() -> None:
+    """Offsets of the cells from the middle line begin at -ceil(width / 2), and are as many on its other side, with it:
+    arms of an odd width are one cell wider."""
+    two_wide = "##..###\n##..###\n......#\n......#\n##..###\n##..###\n#######"
+    assert to_text(_drawn(RadialMaze(4, 2, 2), 7, 7)[0]) == two_wide
+    four_wide = "#....##\n.......\n.......\n.......\n.......\n#....##\n#....##"
+    assert to_text(_drawn(RadialMaze(4, 3, 2), 7, 7)[0]) == four_wide
     grid, areas = _drawn(RadialMaze(4, 1, 2), 7, 7)
-    assert to_text(grid) == "#######\n###.###\n###.###\n#.....#\n###.###\n###.###\n#######"
+    assert to_text(grid) == two_wide
     assert [(area.tags[0], area.x, area.y) for area in areas] == [
         ("endpoint", 5, 3),
         ("endpoint", 3, 5),

@@ -159,4 +159,5 @@ def test_the_calls_of_the_guide(memory: MemoryMonitor) -> None:
     assert parts == [
         sum(leaf.nbytes for leaf in jax.tree.leaves(part)) for part in (state.experience, state.params, state.opt_state)
     ]
-    assert memory.get("TrainingComponents")["current_size"] > 0
+    assert 0 < memory.get("TrainingComponents")["current_size"] < 2**20
+    assert not {"TrainingComponents.experience", "TrainingComponents.params"} & set(memory._entries)

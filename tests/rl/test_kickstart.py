@@ -12,7 +12,7 @@ from metta_jax.config import KickstartConfig
 from metta_jax.rl import Kickstarter, StepCounter, Teacher, TrainingComponents
 from metta_jax.rl.kickstart import collect_teachers
 from tests.rl.probes import ProbeAgent, ProbeEnv
-from tests.rl.training import config, variant
+from tests.rl.training import assert_same, config, variant
 
 STUDENT = jnp.log(jnp.array([[[0.5, 0.5], [0.25, 0.75]]]))
 TEACHERS = (jnp.log(jnp.array([[[0.9, 0.1], [0.2, 0.8]]])), jnp.log(jnp.array([[[0.5, 0.5], [0.5, 0.5]]])))
@@ -66,6 +66,7 @@ def test_anneal_ratio_is_checked() -> None:
 def test_teacher_is_recorded_while_it_counts() -> None:
     training = variant("original")  # 500 kickstart steps, 6 agents, 24 slots a rollout
     state, batch = training.rollout(training.init(jax.random.key(0)))
+    assert_same(state.teacher_params[0], training.plan.teachers[0].params)
     probabilities = np.exp(np.asarray(batch.teacher_log_probs[0])).sum(axis=-1)
     np.testing.assert_allclose(probabilities, 1.0, rtol=1e-5)
     # The teacher's own recurrent state has been carried: its first slot is that of a fresh state, the last is not.

@@ -111,6 +111,7 @@ def test_accumulation_is_the_mean_gradient() -> None:
     assert int(stepped.grads.count) == 0
     # Adam's second moment after the first step is (1 - beta2) times the square of the clipped mean gradient 2 g.
     norm = 2 * compute_gradient_stats(one)["grad/norm"]
+    assert norm > training.config.ppo.max_grad_norm, "it is clipped"
     scale = 2 * min(1.0, training.config.ppo.max_grad_norm / (norm + 1e-6))
     nu = stepped.opt_state[1].nu
     for actual, gradient in zip(jax.tree.leaves(nu), jax.tree.leaves(one), strict=True):

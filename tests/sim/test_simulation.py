@@ -361,7 +361,7 @@ def test_evaluate_policy_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
     assert evaluate_policy((agent, params), world, 2)["mean_length"] == 5.0
 
 
-def test_replays_while_training(tmp_path: Path) -> None:
+def test_no_replay_where_none_is_due() -> None:
     settings = SimulationConfig(replay_interval=10, replay_dir="")
     policy, env = small.policy(), small.config().env
     assert write_training_replay(policy, env, settings, epoch=5) is None
@@ -381,8 +381,11 @@ def test_several_worlds_in_one_line(results: Any, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_replay_while_training(tmp_path: Path) -> None:
     env = Environment(env_config=resolve_env(small.config()))
-    url = write_training_replay(small.policy(), env, SimulationConfig(replay_interval=10), 20, replay_dir=tmp_path)
-    assert read_replay(str(url)).num_steps == small.NUM_STEPS
+    settings = SimulationConfig(replay_interval=10, replay_dir=str(tmp_path / "configured"))
+    for place, directory in {tmp_path / "given": tmp_path / "given", tmp_path / "configured": None}.items():
+        url = write_training_replay(small.policy(), env, settings, 20, replay_dir=directory)
+        assert Path(str(url)).is_relative_to(place)
+        assert read_replay(str(url)).num_steps == small.NUM_STEPS
 
 
 @pytest.mark.slow

@@ -96,7 +96,10 @@ def test_it_is_the_explicit_loop(tmp_path: Path) -> None:
     assert _last(tmp_path)["parameters/latest_saved_policy_epoch"] == 0
     saved = read_trainer_info(tmp_path / "checkpoints")
     assert saved is not None
+    # Due in epoch 3, which leaves a final checkpoint only: what no interval saved is not evaluated, nor recorded.
+    options["simulation"] = {"evaluate_interval": 3, "replay_interval": 3}
     again = train("default", total_timesteps=48, suite=suite, show_progress=False, **options)
+    assert (again.scores, again.replay_urls) == ({}, [])
     # The time in between counts for nothing, that of training before it does.
     last, timers = _last(tmp_path), saved.stopwatch_state["timers"]
     assert last["metric/train_time"] > timers["_rollout"]["total"] + timers["_train"]["total"]

@@ -92,6 +92,14 @@ def test_an_environment_of_a_curriculum_has_all_of_its_worlds() -> None:
     assert "temple" in env.object_type_names
 
 
+def test_an_environment_makes_its_curriculum_from_a_path() -> None:
+    env = Environment("curriculum/navigation/progressive", num_envs=2, num_maps=1)
+    assert env.curriculum is not None
+    assert isinstance(env.curriculum.rule, BlendRule)
+    assert env.task_names == make_curriculum("navigation/progressive").task_names
+    assert env.params.rules.max_steps.shape == (len(env.task_names),)
+
+
 def test_worlds_of_different_actions_share_a_program() -> None:
     kind = Random(
         tasks={"arena/basic": 1, "navigation/training/sparse": 1}, env_overrides={"num_agents": 4}, num_variants=1

@@ -55,6 +55,8 @@ def test_the_guides_calls() -> None:
     env = Environment(num_agents=4, width=32, height=32, device="cpu", num_envs=64, num_maps=1)
     assert (env.num_envs, env.num_agents, env.map_width) == (64, 4, 36)
     env.close()
+    state, timestep = jax.eval_shape(env.reset, env.params, jax.random.key(0))  # nothing was closed
+    assert (timestep.reward.shape, state.max_steps.shape) == ((64, 4), (64,))
 
 
 def test_reset_and_step(small: Environment) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,7 +66,7 @@ class RadialMaze(Scene):
 
     Attributes:
       arms: 4 to 12.
-      arm_width: cells; of an even width, one more lies left of and above the middle line.
+      arm_width: cells, rounded up to an even number; one more lies left of and above the middle line than beyond it.
       arm_length: cells from the centre; None: min(width, height) // 2 - 1.
 
     Raises:
@@ -99,19 +98,12 @@ class RadialMaze(Scene):
                 raise ValueError(f"arm_length: {length} cells from the centre leave {area.width}x{area.height}")
             ends.append(end)
         area.grid[:] = WALL
-        before = self.arm_width // 2
+        half = (self.arm_width + 1) // 2
         for end in ends:
-            for x, y in self._cells(line(centre, end)):
-                left, top = max(0, x - before), max(0, y - before)
-                area.grid[top : y - before + self.arm_width, left : x - before + self.arm_width] = EMPTY
+            for x, y in line(centre, end):
+                area.grid[max(0, y - half) : y + half, max(0, x - half) : x + half] = EMPTY
         areas = [area.part(x, y, 1, 1, ("endpoint",)) for x, y in ends]
         return [*areas, area.part(*centre, 1, 1, ("center",))]
-
-    def _cells(self, cells: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        """The middle line of an arm. One of one cell's width is widened where it steps diagonally, to be walked."""
-        if self.arm_width > 1:
-            return cells
-        return cells + [(x, old_y) for (_, old_y), (x, _) in itertools.pairwise(cells)]
 
 
 def line(start: tuple[int, int], end: tuple[int, int]) -> list[tuple[int, int]]:

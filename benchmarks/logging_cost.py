@@ -3,10 +3,10 @@
     python benchmarks/logging_cost.py [--world forage] [--num-envs 64] [--horizon 64] [--updates 20]
                                       [--loggers jsonl csv duckdb tensorboard wandb console all] [--json FILE]
 
-Every update is waited for; then all its metrics are collected (with a stopwatch, the memory of the training state and
-the system monitor, which samples in the background) and logged. `collect ms` and `log ms` are medians of these two, and
-`cost` is their share of the median update. `slower` compares whole updates with the same number of updates that log
-nothing, taken in turns: the truth, but for the noise of the machine, which `noise` shows (the same
+Every update is waited for; then all its metrics are collected (with the statistics of episodes, a stopwatch, the memory
+of the training state and the system monitor, which samples in the background) and logged. `collect ms` and `log ms` are
+medians of these two, and `cost` is their share of the median update. `slower` compares whole updates with the same number
+of updates that log nothing, taken in turns: the truth, but for the noise of the machine, which `noise` shows (the same
 comparison between updates that both log nothing). The system monitor samples all the time, also there: 0.15 ms a
 second. wandb runs offline. Files go into a temporary directory.
 """
@@ -124,9 +124,9 @@ def measure(training, state, name: str, directory: Path, num_updates: int) -> tu
             step = int(state.agent_step)
             timer.lap_all(step)
             memory.update("TrainState", state)
-            metrics = collect_metrics(
-                update, agent_step=step, epoch=int(state.epoch), timer=timer, system=system, memory=memory
-            )
+            stats = training.accumulate_stats(None, training.episode_stats(state))
+            monitors = {"timer": timer, "system": system, "memory": memory}
+            metrics = collect_metrics(update, agent_step=step, epoch=int(state.epoch), stats=stats, **monitors)
             collected = time.perf_counter()
             logger.log(metrics, step)
             times["collect"].append(collected - start)

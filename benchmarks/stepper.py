@@ -5,7 +5,8 @@
 
 Step and observe with random valid actions inside `lax.scan`, auto-reset included. Every row is measured in a process of
 its own: one core is one pinned process; two cores are two CPU devices with half of the environments each. Rates are
-medians. `x original` compares with what the original engine reaches per core at the same branchy rate (yardstick.py).
+medians. Memory is taken in huge pages where the system offers them (see docs/speed.md). `x original` compares with what
+the original engine reaches per core at the same branchy rate (yardstick.py).
 """
 
 import argparse
@@ -22,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 ROUNDS = 7
 LANES = 600_000  # agent-steps of one timed call, about
+HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # for large arrays on Linux; elsewhere it does nothing
 
 
 def main() -> None:
@@ -32,7 +34,7 @@ def main() -> None:
         return
     from benchmarks.stepper_cases import CASES
 
-    print(f"{machine()}\n")
+    print(f"{machine()}, {' '.join(map('='.join, HUGE_PAGES.items()))}\n")
     print(
         f"{'case':8} {'envs':>5} {'cores':>5} {'agent-steps/s':>14} {'x original':>10} {'compile s':>9} "
         f"{'bytes/env':>9} {'branchy':>7}"
@@ -78,7 +80,7 @@ def machine() -> str:
 def run_worker(case: str, num_envs: int, cores: int, *options: str) -> dict:
     command = [sys.executable, __file__, "--worker", "--cases", case, "--num-envs", str(num_envs), *options]
     command += ["--cores", str(cores)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | HUGE_PAGES)
     if done.returncode:
         sys.exit(f"{case}, {num_envs} environments, {cores} cores failed:\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])

@@ -60,21 +60,14 @@ from metta_jax.api import (
     plot_run,
     read_json_lines,
     record_heartbeat,
+    resume_run,
     save_checkpoint,
     save_run_config,
     save_train_state,
     write_training_replay,
     write_viewer,
 )
-from metta_jax.trainer import (
-    REWARDS,
-    EpisodeRewards,
-    StopSignals,
-    check_same_run,
-    forget_records_after,
-    forget_run,
-    resume_run,
-)
+from metta_jax.trainer import REWARDS, EpisodeRewards, StopSignals, check_same_run, forget_records_after, forget_run
 
 # What one may want to change. The numbers are for two cores and a few minutes; some can be given as arguments too.
 # The rules of the default world, with more to find. That world itself, {"num_agents": 4, "width": 32, "height": 32},
@@ -159,10 +152,8 @@ def main() -> None:
                 record_heartbeat()
             more: dict[str, Any] = {"system": system, "memory": memory} if due else {}
             more["parameters"] = {"generation": 0, "latest_saved_policy_epoch": record.metadata.epoch if record else 0}
-            stats = training.accumulate_stats(None, training.episode_stats(state))
-            metrics = collect_metrics(
-                update, agent_step=step, epoch=epoch, stats=stats, timer=timer, evaluation=scores, **more
-            )
+            more["stats"] = training.accumulate_stats(None, training.episode_stats(state))
+            metrics = collect_metrics(update, agent_step=step, epoch=epoch, timer=timer, evaluation=scores, **more)
             metrics |= dict.fromkeys(REWARDS, rewards.add(metrics))
             log.log(metrics, step)
             scores = {}

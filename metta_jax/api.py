@@ -132,6 +132,7 @@ from metta_jax.store import (
 from metta_jax.trainer import (
     TrainResult,
     make_run,
+    resume_run,
     run_training,
     train,
 )
@@ -288,6 +289,7 @@ __all__ = [
     "read_replay",
     "record_heartbeat",
     "replay_html",
+    "resume_run",
     "run_directories",
     "run_training",
     "save_checkpoint",

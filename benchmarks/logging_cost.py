@@ -5,8 +5,8 @@
 
 Every update is waited for; then all its metrics are collected (with the statistics of episodes, a stopwatch, the memory
 of the training state and the system monitor, which samples in the background) and logged. `collect ms` and `log ms` are
-medians of these two, and `cost` is their share of the median update. `slower` compares whole updates with the same number
-of updates that log nothing, taken in turns: the truth, but for the noise of the machine, which `noise` shows (the same
+medians of these two, and `cost` is their share of the median update. `slower` compares whole updates with as many that
+log nothing, taken in turns: the truth, but for the noise of the machine, which `noise` shows (the same
 comparison between updates that both log nothing). The system monitor samples all the time, also there: 0.15 ms a
 second. wandb runs offline. Files go into a temporary directory.
 """

@@ -33,6 +33,7 @@ def main() -> None:
         print(json.dumps(one(args.cases[0], args.num_envs[0], args.cores[0])))
         return
     from benchmarks.stepper_cases import CASES
+    from metta_jax.mettagrid.vector import MAX_AGENTS
 
     print(f"{machine()}, {' '.join(map('='.join, HUGE_PAGES.items()))}\n")
     print(
@@ -54,7 +55,7 @@ def main() -> None:
                 )
     for case in args.cases:
         # So few that a batch is one chunk: a step without auto-reset has no chunks, which cost something by themselves.
-        num_envs = 768 // CASES[case].num_agents
+        num_envs = MAX_AGENTS // CASES[case].num_agents
         cost = run_worker(case, num_envs, 1, "--auto-reset")["auto_reset_cost"]
         print(f"{case}: auto-reset costs {cost:+.1%} ({num_envs} environments, nobody done)")
     if args.json:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
-import subprocess
 import sys
 from pathlib import Path
 
@@ -20,7 +18,7 @@ from metta_jax.store import PolicyStore, save_checkpoint
 from metta_jax.viewer.live_game import LiveGame
 from metta_jax.worlds.environment import Environment
 from tests.agent.facts import small_config
-from tests.viewer.terminal import read_until
+from tests.viewer.terminal import on_a_terminal, read_until
 
 WORLD = {"curriculum_path": "default", "num_agents": 3, "width": 12, "height": 12}
 
@@ -92,17 +90,9 @@ def test_a_policy_without_a_run(run_dir: Path, tmp_path: Path, capsys: pytest.Ca
 @pytest.mark.slow
 def test_a_real_terminal(run_dir: Path) -> None:
     program = [sys.executable, "-m", "metta_jax", "play", "--policy", str(run_dir / "checkpoints"), "--terminal"]
-    master, slave = pty.openpty()
-    try:
-        with subprocess.Popen(program, stdin=slave, stdout=slave, stderr=slave) as process:
-            try:
-                assert b"step 0" in read_until(master, b"q quit")
-                os.write(master, b"   ")
-                assert b"agent 0" in read_until(master, b"step 3")
-                os.write(master, b"q")
-                assert process.wait(30) == 0
-            finally:
-                process.kill()
-    finally:
-        os.close(master)
-        os.close(slave)
+    with on_a_terminal(program) as (process, master):
+        assert b"step 0" in read_until(master, b"q quit")
+        os.write(master, b"   ")
+        assert b"agent 0" in read_until(master, b"step 3")
+        os.write(master, b"q")
+        assert process.wait(30) == 0

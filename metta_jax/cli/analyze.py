@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from metta_jax.cli.parser import place
-from metta_jax.cli.paths import database_errors, database_file
+from metta_jax.cli.paths import database_errors, evaluation_database
 from metta_jax.cli.stats import print_table
 
 
@@ -19,21 +19,14 @@ def add(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    import duckdb
-
     from metta_jax.sim import EvalStatsDB
 
-    path = database_file("database", options.database)
-    with database_errors("database", path):
-        with duckdb.connect(str(path), read_only=True) as connection:
-            tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
-        if ("agent_metrics",) not in tables:  # EvalStatsDB would make the tables
-            raise ValueError(f"database: {str(path)!r} holds no evaluation; `metta-jax eval --stats-db` adds one")
-        with EvalStatsDB.from_uri(path) as db:
-            known = [name for (name,) in db.rows("SELECT DISTINCT metric FROM agent_metrics ORDER BY metric")]
-            if options.metric not in known:
-                raise ValueError(f"--metric: {options.metric!r} is not in the database; there are {', '.join(known)}")
-            found = db.metric_by_policy_eval(options.metric)
+    path = evaluation_database("database", options.database)
+    with database_errors("database", path), EvalStatsDB.from_uri(path) as db:
+        known = [name for (name,) in db.rows("SELECT DISTINCT metric FROM agent_metrics ORDER BY metric")]
+        if options.metric not in known:
+            raise ValueError(f"--metric: {options.metric!r} is not in the database; there are {', '.join(known)}")
+        found = db.metric_by_policy_eval(options.metric)
     rows = found if isinstance(found, list) else found.to_dict("records")  # pandas, if it is installed
     policies = list(dict.fromkeys(row["policy_uri"] for row in rows))
     names = list(dict.fromkeys(row["eval_name"] for row in rows))

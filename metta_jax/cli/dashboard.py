@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
-from metta_jax.cli.paths import database_file, writable_file
+from metta_jax.cli.parser import place
+from metta_jax.cli.paths import database_errors, evaluation_database, writable_file
 
 _DESCRIPTION = """\
 Writes {"policy_evals": [...]}, an object for each policy and evaluation: policy_key, policy_version, eval_name (the
@@ -41,20 +41,17 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "dashboard", help="the evaluations of a database as one JSON document", description=_DESCRIPTION
     )
-    parser.add_argument("database", type=Path, help="what `eval --stats-db` wrote; it is only read")
-    parser.add_argument("--out", type=Path, help="the file (default: it is printed)")
+    parser.add_argument("database", type=place, help="what `eval --stats-db` wrote; it is only read")
+    parser.add_argument("--out", type=place, help="the file (default: it is printed)")
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> None:
     import duckdb
 
-    database_file("database", options.database)
-    try:
-        with duckdb.connect(str(options.database), read_only=True) as connection:
-            evals = _policy_evals(connection)
-    except duckdb.Error as error:
-        raise ValueError(f"database: {str(options.database)!r} holds no evaluations: {error}") from None
+    path = evaluation_database("database", options.database)
+    with database_errors("database", path), duckdb.connect(str(path), read_only=True) as connection:
+        evals = _policy_evals(connection)
     text = json.dumps({"policy_evals": evals}, indent=1)
     if options.out is None:
         print(text)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from metta_jax import worlds
-from metta_jax.cli.parser import positive, seed
+from metta_jax.cli.parser import place, seed, size
 from metta_jax.cli.paths import writable_file
 from metta_jax.config.yaml_file import read_yaml
 from metta_jax.mapgen import (
@@ -43,20 +43,20 @@ def add(commands: Any) -> None:
     make = parts.add_parser("gen", help="draw maps of a world, a map builder or a scene", epilog=_EXAMPLES)
     make.add_argument("source", help="a world, or a .yaml file of a scene or a map builder (see docs/maps.md)")
     make.add_argument("--seed", type=seed, default=0, help="of the maps (default: %(default)s)")
-    make.add_argument("--num-maps", type=positive, default=1, help="how many (default: %(default)s)")
-    make.add_argument("--width", type=positive, help="cells of a scene without a size of its own")
-    make.add_argument("--height", type=positive, help="cells of a scene without a size of its own")
-    make.add_argument("--border", type=positive, default=1, help="cells of wall around a scene (default: %(default)s)")
-    make.add_argument("--out", type=Path, help="a file; of several maps one each, with _0, _1 (default: the screen)")
+    make.add_argument("--num-maps", type=size, default=1, help="how many (default: %(default)s)")
+    make.add_argument("--width", type=size, help="cells of a scene without a size of its own")
+    make.add_argument("--height", type=size, help="cells of a scene without a size of its own")
+    make.add_argument("--border", type=size, default=1, help="cells of wall around a scene (default: %(default)s)")
+    make.add_argument("--out", type=place, help="a file; of several maps one each, with _0, _1 (default: the screen)")
     make.set_defaults(run=_gen)
 
     view = parts.add_parser("view", help="show a map file, here and as a PNG")
-    view.add_argument("file", type=Path)
-    view.add_argument("--out", type=Path, help="the picture (default: the file's name with the ending .png)")
+    view.add_argument("file", type=place)
+    view.add_argument("--out", type=place, help="the picture (default: the file's name with the ending .png)")
     view.set_defaults(run=_view)
 
     normalize = parts.add_parser("normalize", help="write a map file with the one symbol of each name that is written")
-    normalize.add_argument("file", type=Path)
+    normalize.add_argument("file", type=place)
     normalize.add_argument("--in-place", action="store_true", help="into the file (default: it is printed)")
     normalize.set_defaults(run=_normalize)
 
@@ -75,21 +75,21 @@ def _gen(options: argparse.Namespace) -> None:
 
 
 def _builder(options: argparse.Namespace) -> MapBuilder:
-    size = {"width": options.width, "height": options.height}
+    given = {"width": options.width, "height": options.height}
     if Path(options.source).suffix not in (".yaml", ".yml"):
-        for name, value in size.items():
+        for name, value in given.items():
             if value is not None:
                 raise ValueError(f"--{name}: {value} is for scenes; a world has its own size")
         return worlds.get(options.source).map_builder
     try:
         made = from_plain(read_yaml(options.source))
         if isinstance(made, Scene):
-            return MapGen(made, border_width=options.border, **size)
+            return MapGen(made, border_width=options.border, **given)
     except ValueError as error:
         raise ValueError(f"{options.source}: {str(error).removeprefix(f'{options.source}: ')}") from None
     if not isinstance(made, MapBuilder):
         raise ValueError(f"{options.source}: this is no scene and no map builder: {made!r}")
-    for name, value in size.items():
+    for name, value in given.items():
         if value is not None:
             raise ValueError(f"--{name}: {value} is for scenes; {options.source} is a builder with its own size")
     return made

@@ -38,6 +38,18 @@ def database_file(option: str, path: Path) -> Path:
     return path
 
 
+def evaluation_database(option: str, path: Path) -> Path:
+    """`path`, a database of evaluations. It is only read: `EvalStatsDB` would make tables in one that has none."""
+    import duckdb
+
+    database_file(option, path)
+    with database_errors(option, path), duckdb.connect(str(path), read_only=True) as connection:
+        tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()
+    if ("agent_metrics",) not in tables:
+        raise ValueError(f"{option}: {str(path)!r} holds no evaluations; `metta-jax eval --stats-db` adds some")
+    return path
+
+
 @contextlib.contextmanager
 def database_errors(option: str, path: Path) -> Iterator[None]:
     """What DuckDB refuses in the block becomes a ValueError: it has errors of its own."""

@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
 import select
+import subprocess
+from collections.abc import Iterator, Sequence
+
+
+@contextlib.contextmanager
+def on_a_terminal(program: Sequence[str]) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """A process, and the descriptor of the terminal that it runs on. It is killed at the end."""
+    master, slave = pty.openpty()
+    try:
+        with subprocess.Popen(program, stdin=slave, stdout=slave, stderr=slave) as process:
+            try:
+                yield process, master
+            finally:
+                process.kill()
+    finally:
+        os.close(master)
+        os.close(slave)
 
 
 def read_until(descriptor: int, text: bytes) -> bytes:

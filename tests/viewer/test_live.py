@@ -30,7 +30,7 @@ from metta_jax.viewer.live_server import serve_game
 from metta_jax.viewer.live_terminal import action_of_key, play_in_terminal, read_keys
 from tests.mettagrid.small_world import GET, MAP, NOOP, ROTATE, game_config
 from tests.viewer.conftest import Viewer
-from tests.viewer.terminal import read_until
+from tests.viewer.terminal import on_a_terminal, read_until
 
 DOWN, LEFT = 1, 2
 MAX_STEPS = 9
@@ -267,20 +267,12 @@ def test_keys_of_a_terminal() -> None:
 def test_the_commands() -> None:
     """Real processes: one plays in a terminal of its own, one serves the page until it is interrupted."""
     program = [sys.executable, "-m", "metta_jax", "play", "default"]
-    master, slave = pty.openpty()
-    try:
-        with subprocess.Popen([*program, "--terminal"], stdin=slave, stdout=slave, stderr=slave) as process:
-            try:
-                assert b"step 0" in read_until(master, b"q quit")
-                os.write(master, b"b")
-                assert b"agent 0 faces up" in read_until(master, b"step 1")
-                os.write(master, b"q")
-                assert process.wait(30) == 0
-            finally:
-                process.kill()
-    finally:
-        os.close(master)
-        os.close(slave)
+    with on_a_terminal([*program, "--terminal"]) as (process, master):
+        assert b"step 0" in read_until(master, b"q quit")
+        os.write(master, b"b")
+        assert b"agent 0 faces up" in read_until(master, b"step 1")
+        os.write(master, b"q")
+        assert process.wait(30) == 0
     with subprocess.Popen([*program, "--no-open"], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         address = server.stdout.readline().split()[0]

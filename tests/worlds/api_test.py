@@ -1,6 +1,6 @@
 """What every named world must do: `api_test(name)`, `play_against_oracle(names, num_steps)`.
 
-Not a test module by itself; the worlds that are registered are put through it by `test_every_world.py`.
+Not a test module by itself; the worlds that are registered are put through them by `test_every_world*.py`.
 """
 
 from __future__ import annotations

@@ -1,37 +1,16 @@
-"""Every registered world is put through the common test, and played against the sequential oracle."""
+"""Every registered world is put through the common test."""
 
 from __future__ import annotations
 
 import pytest
 
 from metta_jax import worlds
-from tests.worlds.api_test import api_test, check_map, map_of, of_one_kind, play_against_oracle
-
-# One of each kind of rules and maps, small ones: every world is a compilation of its own.
-REPRESENTATIVES = (
-    "debug",  # two actions
-    "laser_tag",  # teams, armor, sources without inputs
-    "memory/evals/which_way",
-    "navigation/evals/walls_withinsight",
-    "object_use/evals/lasery_use",  # ten items
-    "cooperation/experimental/confined_room_coord",  # shared rewards
-)
+from tests.worlds.api_test import api_test, check_map, map_of
 
 
 @pytest.mark.parametrize("name", worlds.list())
 def test_api(name: str) -> None:
     api_test(name)
-
-
-@pytest.mark.parametrize("name", REPRESENTATIVES)
-def test_a_few_steps_as_the_oracle(name: str) -> None:
-    play_against_oracle([name], num_steps=3)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("names", of_one_kind(), ids=lambda names: names[0])
-def test_a_hundred_steps_as_the_oracle(names: list[str]) -> None:
-    play_against_oracle(names, num_steps=100)
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Learning: reward against agent steps and against seconds, beside the original trainer's recorded curve.
 
-    python benchmarks/learning.py [--case fast-A-512] [--seeds 0 1 2] [--steps 4400000] [--json FILE] [--png FILE]
+    python benchmarks/learning.py [--case fast-A-512] [--minibatch-size 512] [--seeds 0 1 2] [--steps 4400000]
+                                  [--json FILE] [--png FILE]
 
 World forage4 (the most an agent can earn is 30) under the original's default hyperparameters. Reward is per agent and
 episode, the mean over the last 100 finished episodes, as in the recorded curve; first episodes are staggered.
@@ -31,7 +32,7 @@ EPISODES = 100
 def main() -> None:
     args = parse_arguments()
     if args.worker:
-        run(args.case, args.seeds[0], args.steps, args.dtype)
+        run(args)
         return
     import jax
 
@@ -51,6 +52,7 @@ def parse_arguments() -> argparse.Namespace:
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--case", choices=list(CASES), default="fast-A-512", help="default: %(default)s")
+    parser.add_argument("--minibatch-size", type=int, help="instead of the case's")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="default: %(default)s")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=4_400_000, help="agent steps of a run (default: %(default)s)")
@@ -60,17 +62,20 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run(name: str, seed: int, num_steps: int, dtype: str) -> None:
+def run(args: argparse.Namespace) -> None:
     """Trains, and prints a JSON line for every rollout: agent steps, seconds, reward."""
     import jax
 
     from benchmarks.training_cases import CASES, make
 
     start = time.perf_counter()
-    training = make(CASES[name], dtype, seed=seed)
+    case, (seed,) = CASES[args.case], args.seeds
+    if args.minibatch_size:
+        case = case._replace(minibatch_size=args.minibatch_size)
+    training = make(case, args.dtype, seed=seed)
     state = training.init(jax.random.key(seed))
     ended: deque[tuple[int, float]] = deque()  # episodes and summed rewards of the last rollouts
-    while (step := int(state.agent_step)) < num_steps:
+    while int(state.agent_step) < args.steps:
         state, metrics = training.train_step(state)
         ended.append((int(metrics["episode/count"]), float(metrics["episode/return_sum"])))
         while sum(count for count, _ in ended) - ended[0][0] >= EPISODES:
@@ -89,6 +94,8 @@ def run_worker(args: argparse.Namespace, seed: int) -> list[dict]:
     """The curve of one seed; shows where it is."""
     command = [sys.executable, __file__, "--worker", "--case", args.case, "--dtype", args.dtype]
     command += ["--seeds", str(seed), "--steps", str(args.steps)]
+    if args.minibatch_size:
+        command += ["--minibatch-size", str(args.minibatch_size)]
     curve = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdout is not None

@@ -1,9 +1,10 @@
 """Speed of training: agent-steps a second of rollout, update and whole train_step, beside the original trainer's.
 
     python benchmarks/training.py [--cases fast-A fast-A-512 fast-B default-A default-B] [--dtypes float32 bfloat16]
-                                  [--rounds 5] [--json FILE]
+                                  [--devices 2] [--rounds 5] [--json FILE]
 
-Every row is measured in a process of its own, on all cores; rates are medians. Time is split into what the environments
+Every row is measured in a process of its own, on all cores; rates are medians. A CPU is divided into as many devices as
+`--devices` says (`shard_training`), which keeps its cores busier than one device for all of them. Time is split into what the environments
 take (the same steps with random actions), the policy (the rest of the rollout), the advantages, and the update.
 `x original` compares with what the original trainer would reach on two cores at the same branchy rate (yardstick.py).
 """
@@ -20,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 COLUMNS = (
-    f"{'case':11} {'dtype':9} {'steps/s':>8} {'x original':>10} {'rollout/s':>10} {'compile s':>9} "
+    f"{'case':11} {'dtype':9} {'dev.':>4} {'steps/s':>8} {'x original':>10} {'rollout/s':>10} {'compile s':>9} "
     f"{'env':>5} {'policy':>6} {'adv.':>5} {'update':>6} {'branchy':>7}"
 )
 
@@ -28,15 +29,16 @@ COLUMNS = (
 def main() -> None:
     args = parse_arguments()
     if args.worker:
-        print(json.dumps(measure(args.cases[0], args.dtypes[0], args.rounds)))
+        print(json.dumps(measure(args.cases[0], args.dtypes[0], args.devices, args.rounds)))
         return
     import jax
 
+    jax.config.update("jax_num_cpu_devices", args.devices)
     print(f"{platform.machine()}, {platform.python_version()}, jax {jax.__version__}, {jax.devices()}\n\n{COLUMNS}")
     rows = []
     for name in args.cases:
         for dtype in args.dtypes:
-            row = run_worker(name, dtype, args.rounds)
+            row = run_worker(name, dtype, args.devices, args.rounds)
             rows.append(row)
             print(line(name, row), flush=True)
     if args.json:
@@ -49,14 +51,16 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--dtypes", nargs="+", choices=["float32", "bfloat16"], default=["float32", "bfloat16"])
+    parser.add_argument("--devices", type=int, default=2, help="divide the work among so many (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="train_steps that are timed (default: %(default)s)")
     parser.add_argument("--json", help="write one row per measurement into this file")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def run_worker(name: str, dtype: str, rounds: int) -> dict:
-    command = [sys.executable, __file__, "--worker", "--cases", name, "--dtypes", dtype, "--rounds", str(rounds)]
+def run_worker(name: str, dtype: str, devices: int, rounds: int) -> dict:
+    command = [sys.executable, __file__, "--worker", "--cases", name, "--dtypes", dtype]
+    command += ["--devices", str(devices), "--rounds", str(rounds)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{name}, {dtype} failed:\n{done.stderr}")
@@ -70,27 +74,30 @@ def line(name: str, row: dict) -> str:
     shares.append(split["update"] - split["advantage"])
     env, policy, advantage, update = (f"{share / total:.0%}" for share in shares)
     return (
-        f"{name:11} {row['dtype']:9} {row['agent_steps_per_s']:8,.0f} {row['x_original']:10.2f} "
+        f"{name:11} {row['dtype']:9} {row['devices']:4} {row['agent_steps_per_s']:8,.0f} {row['x_original']:10.2f} "
         f"{row['rollout_per_s']:10,.0f} {row['compile_s']:9.1f} {env:>5} {policy:>6} {advantage:>5} {update:>6} "
         f"{row['branchy']:7.2f}"
     )
 
 
-def measure(name: str, dtype: str, rounds: int) -> dict:
+def measure(name: str, dtype: str, devices: int, rounds: int) -> dict:
     """One row, in this process."""
     import jax
 
+    jax.config.update("jax_num_cpu_devices", devices)
+
     from benchmarks.training_cases import CASES, ORIGINAL_BRANCHY, make
     from benchmarks.yardstick import branchy
+    from metta_jax.api import shard_training
 
     case = CASES[name]
-    training = make(case, dtype)
+    training = shard_training(make(case, dtype), devices)
     state = jax.block_until_ready(training.init(jax.random.key(0)))
     start = time.perf_counter()
     state, _ = jax.block_until_ready(training.train_step(state))
     first_s = time.perf_counter() - start
 
-    steps = training.plan.layout.steps_per_rollout
+    steps = training.parts.plan.layout.steps_per_rollout
     yardsticks, whole = [branchy(1)], []
     for _ in range(rounds):
         start = time.perf_counter()
@@ -103,6 +110,7 @@ def measure(name: str, dtype: str, rounds: int) -> dict:
         "agent": case.agent,
         "world": case.world,
         "dtype": dtype,
+        "devices": devices,
         "num_envs": case.num_envs,
         "batch_size": case.batch_size,
         "minibatch_size": case.minibatch_size,
@@ -120,7 +128,7 @@ def parts(training, state, rounds: int) -> dict[str, float]:
     import jax
     import jax.numpy as jnp
 
-    env, layout = training.plan.env, training.plan.layout
+    env, layout = training.parts.plan.env, training.parts.plan.layout
     max_args = jnp.asarray(env.max_action_args, jnp.int32)
 
     @jax.jit
@@ -145,7 +153,7 @@ def parts(training, state, rounds: int) -> dict[str, float]:
     for _ in range(rounds + 1):
         timed("environment", play, env.params, state.env_state, jax.random.key(1))
         state, batch = timed("rollout", training.rollout, state)
-        timed("advantage", training.compute_advantages, batch)
+        timed("advantage", training.parts.compute_advantages, batch)
         state, _ = timed("update", training.update, state, batch)
     return {name: statistics.median(values[1:]) for name, values in times.items()}  # the first one compiles
 

@@ -19,8 +19,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("metta_jax",),  # the package itself: its version, nothing else
     ("config",),
     ("mettagrid", "mapgen", "monitor"),
-    ("agent", "curriculum", "worlds", "viewer", "parallel"),
-    ("rl", "store", "sim", "adapters", "conformance", "trainer", "cli"),
+    ("agent", "curriculum", "worlds", "viewer"),
+    ("rl", "store", "sim", "adapters", "conformance", "trainer", "parallel", "cli"),
     ("api", "__main__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

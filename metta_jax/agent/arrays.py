@@ -33,17 +33,19 @@ def scatter_tokens(
     defined order in XLA. The maximum needs 16 bits for up to 256 tokens, which also halves the memory traffic; on one
     CPU core it is as fast as a plain write (0.5 us for 200 tokens into 11 x 11 x 24).
     """
-    num_boxes, num_tokens = location.shape
     size = height * width * num_channels
     row = (location >> 4).astype(jnp.int32)
     column = (location & 15).astype(jnp.int32)
     inside = (location != 255) & (row < height) & (column < width) & (channel >= 0) & (channel < num_channels)
     # One spare cell at the end of every box takes what is dropped, so that all indices are in bounds.
-    start = jnp.arange(num_boxes, dtype=jnp.int32)[:, None] * (size + 1)
-    index = start + jnp.where(inside, (row * width + column) * num_channels + channel, size)
+    index = jnp.where(inside, (row * width + column) * num_channels + channel, size)
+    num_boxes, num_tokens = location.shape
     dtype = jnp.uint16 if num_tokens <= 256 else jnp.uint32
     stamped = jnp.arange(num_tokens, dtype=dtype)[None, :] << 8 | value.astype(dtype)
-    flat = jnp.zeros(num_boxes * (size + 1), dtype)
-    flat = flat.at[index.reshape(-1)].max(stamped.reshape(-1), mode="promise_in_bounds")
-    newest = flat.reshape(num_boxes, size + 1)[:, :size]
+
+    def fill(index: jax.Array, stamped: jax.Array) -> jax.Array:
+        return jnp.zeros(size + 1, dtype).at[index].max(stamped, mode="promise_in_bounds")
+
+    # By box, not into one flat array: boxes can then be divided among devices.
+    newest = jax.vmap(fill)(index, stamped)[:, :size]
     return (newest & 255).astype(jnp.float32).reshape(num_boxes, height, width, num_channels)

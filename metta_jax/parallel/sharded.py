@@ -9,6 +9,8 @@ from typing import Any
 import jax
 from jax.sharding import Mesh
 
+from metta_jax.parallel.divided_env import divide_env
+from metta_jax.parallel.divided_gradient import divided_gradient
 from metta_jax.parallel.mesh import env_mesh
 from metta_jax.parallel.placement import Devices, train_state_shardings
 
@@ -17,9 +19,13 @@ from metta_jax.parallel.placement import Devices, train_state_shardings
 class ShardedTraining:
     """A TrainingComponents whose environments are divided among devices. Holds no arrays.
 
-    `state = sharded.init(key)`, then `state, metrics = sharded.train_step(state)`, as on one device; values agree with
-    those of one device but for the rounding of sums. Any other function of `training` takes such states too; `place`
-    puts what it returns back where it belongs, so that nothing compiles again.
+    `state = sharded.init(key)`, then `state, metrics = sharded.train_step(state)`, or `rollout` and `update`, as on one
+    device; values agree with those of one device but for the rounding of sums. For the other steps of a loop that is
+    written out, `parts` has them; `place` puts a state that they return back where it belongs.
+
+    Every device steps its own environments and, of each minibatch, trains on its share of the rows; what is exchanged
+    are those rows and the gradients. With a curriculum, which ties the environments together, the compiler divides
+    their steps; that is slow.
 
     Args:
       training: the TrainingComponents. The arrays of its environment must not have been put on a device by name.
@@ -36,6 +42,13 @@ class ShardedTraining:
         _ = self.shardings
 
     @functools.cached_property
+    def parts(self) -> Any:
+        """The TrainingComponents whose functions run on all devices."""
+        plan = self.training.plan
+        fields = {"env": divide_env(plan.env, self.mesh), "gradient_fn": divided_gradient(plan, self.mesh)}
+        return self.training.with_plan(**fields)
+
+    @functools.cached_property
     def shardings(self) -> Any:
         """The sharding of every array of a state, as a pytree like it."""
         shapes = jax.eval_shape(self.training.init, jax.random.key(0))
@@ -49,9 +62,19 @@ class ShardedTraining:
         """The state before the first rollout, as `training.init`."""
         return self.place(self.training.init(key, params))
 
+    def rollout(self, state: Any) -> tuple[Any, Any]:
+        """`training.rollout` on all devices: state, batch."""
+        state, batch = self.parts.rollout(state)
+        return self.place(state), batch
+
+    def update(self, state: Any, batch: Any) -> tuple[Any, dict[str, jax.Array]]:
+        """`training.update` on all devices: state, metrics."""
+        state, metrics = self.parts.update(state, batch)
+        return self.place(state), metrics
+
     def train_step(self, state: Any) -> tuple[Any, dict[str, jax.Array]]:
         """`training.train_step`, which donates `state`, on all devices."""
-        state, metrics = self.training.train_step(state)
+        state, metrics = self.parts.train_step(state)
         return self.place(state), metrics
 
 

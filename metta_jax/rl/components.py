@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ import optax
 from metta_jax.monitor import Stopwatch
 from metta_jax.rl.advantage import compute_advantage
 from metta_jax.rl.kickstart import Kickstarter, collect_teachers, create_kickstarter
-from metta_jax.rl.minibatch import minibatch_loss
+from metta_jax.rl.minibatch import minibatch_loss, process_minibatch_update
 from metta_jax.rl.optimizer import create_optimizer
 from metta_jax.rl.plan import TrainingPlan
 from metta_jax.rl.policy_checks import validate_policy_environment_match
@@ -111,8 +112,14 @@ class TrainingComponents:
             loss_fn=loss_fn,
             advantage_fn=advantage_fn or functools.partial(compute_advantage, estimator=config.advantage.estimator),
             draw_fn=draw_fn,
+            gradient_fn=process_minibatch_update,
         )
         return cls(plan=plan, timer=Stopwatch(), _programs=compile_programs(plan))
+
+    def with_plan(self, **fields: Any) -> TrainingComponents:
+        """The same functions under a plan with other `fields` of `TrainingPlan`; they compile anew."""
+        plan = dataclasses.replace(self.plan, **fields)
+        return dataclasses.replace(self, plan=plan, _programs=compile_programs(plan))
 
     # -- static facts ---------------------------------------------------------------------------------------------
 

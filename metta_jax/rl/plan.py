@@ -13,7 +13,7 @@ from metta_jax.mettagrid import MettaGrid
 from metta_jax.rl.kickstart import Kickstarter, Teacher
 from metta_jax.rl.replay.layout import BatchLayout
 from metta_jax.rl.schedules import Schedule
-from metta_jax.rl.train_state import MinibatchLoss
+from metta_jax.rl.train_state import MinibatchLoss, Params
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +32,8 @@ class TrainingPlan:
     loss_fn: Callable[..., MinibatchLoss]  # as `minibatch_loss`
     advantage_fn: Callable[..., jax.Array]  # as `compute_advantage`
     draw_fn: Callable[..., tuple[jax.Array, jax.Array]]  # as `draw_prioritized`
+    gradient_fn: Callable[..., tuple[Params, MinibatchLoss]]  # as `process_minibatch_update`
+    rows_axis: str | None = None  # of `jax.shard_map`, where a device sees its share of a minibatch's rows only
 
     @property
     def num_envs(self) -> int:

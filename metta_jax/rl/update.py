@@ -13,7 +13,7 @@ from metta_jax.rl.advantage import calculate_explained_variance
 from metta_jax.rl.experience import experience_stats, take_minibatch, write_back
 from metta_jax.rl.gradient_stats import global_norm, gradient_moments
 from metta_jax.rl.losses import add_losses, loss_stats
-from metta_jax.rl.minibatch import batch_advantages, process_minibatch_update
+from metta_jax.rl.minibatch import batch_advantages
 from metta_jax.rl.one_turn import one_turn, tied_to_turn
 from metta_jax.rl.optimizer import clip_factor
 from metta_jax.rl.parameter_layers import clip_weights, layer_weights, reference_interval
@@ -136,9 +136,7 @@ def train_minibatch(plan: TrainingPlan, state: TrainState, minibatch: Minibatch)
 
     def turn(index: jax.Array, carry: tuple[GradientSum, MinibatchLoss]) -> tuple[GradientSum, MinibatchLoss]:
         rows = minibatch.replace(obs=tied_to_turn(minibatch.obs, index))
-        grads, loss = process_minibatch_update(
-            plan, state.params, rows, reference=state.l2_init, agent_step=state.agent_step
-        )
+        grads, loss = plan.gradient_fn(plan, state.params, rows, reference=state.l2_init, agent_step=state.agent_step)
         return carry[0].add(grads), loss
 
     grads, loss = jax.lax.fori_loop(0, one_turn(state.epoch), turn, (state.grads, no_loss(minibatch)))

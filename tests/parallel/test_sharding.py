@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
+
 import jax
 import jax.numpy as jnp
 import pytest
-from jax.sharding import PartitionSpec
+from jax.sharding import NamedSharding, PartitionSpec
 
 from metta_jax.agent import Agent
 from metta_jax.config import EnvConfig
 from metta_jax.mapgen import FixedMap
+from metta_jax.mettagrid import VectorEnv
 from metta_jax.parallel import ENVS, env_mesh, shard_params, shard_train_state, shard_training, train_state_shardings
+from metta_jax.parallel.divided_env import DividedEnv, divide_env
+from metta_jax.parallel.divided_gradient import divided_gradient
 from metta_jax.rl import TrainingComponents
+from metta_jax.rl.minibatch import minibatch_loss, process_minibatch_update
 from metta_jax.worlds.environment import Environment
 from tests.agent.facts import small_config
 from tests.mettagrid.small_world import MAP, game_config
@@ -70,9 +77,9 @@ def test_the_loop_by_hand_runs_on_both(training: TrainingComponents) -> None:
     one, two = training.init(jax.random.key(1)), sharded.init(jax.random.key(1))
     one, batch = training.rollout(one)
     expected, _ = training.update(one, batch)
-    two, batch = training.rollout(two)
-    actual, _ = training.update(two, batch)
-    assert_close(sharded.place(actual), expected)
+    two, batch = sharded.rollout(two)
+    actual, _ = sharded.update(two, batch)
+    assert_close(actual, expected)
 
 
 def test_shardings_by_name(training: TrainingComponents) -> None:
@@ -107,8 +114,47 @@ def test_the_engine_and_a_network_on_two_devices() -> None:
     for _ in range(2):
         one, _ = training.train_step(one)
         two, _ = sharded.train_step(two)
-    assert_close(two.params, one.params)
+    # Adding one number to all logits changes no policy, so the bias of `_action_` has a gradient of mere rounding.
+    bias = jnp.zeros((1,), jnp.float32)
+    actual, expected = ({**run.params, "_action_": {**run.params["_action_"], "bias": bias}} for run in (two, one))
+    assert_close(actual, expected)
     assert_close(two.env_state, one.env_state)
     assert_close(two.experience, one.experience)
     assert len(two.env_state.env.grid.sharding.device_set) == 2
     assert not two.env_state.env.grid.sharding.is_fully_replicated
+
+
+def test_the_gradient_is_divided_only_where_that_is_the_same(training: TrainingComponents) -> None:
+    plan, mesh = training.plan, env_mesh()
+    assert divided_gradient(plan, mesh) is not process_minibatch_update
+    assert divided_gradient(plan, env_mesh(1)) is process_minibatch_update
+    own_loss = dataclasses.replace(plan, loss_fn=lambda *args, **kwargs: minibatch_loss(*args, **kwargs))
+    assert divided_gradient(own_loss, mesh) is process_minibatch_update, "it may not be a mean over rows"
+    layout = dataclasses.replace(plan.layout, minibatch_segments=3)
+    assert divided_gradient(dataclasses.replace(plan, layout=layout), mesh) is process_minibatch_update
+
+
+def test_environments_of_a_curriculum_are_not_divided() -> None:
+    world = EnvConfig(game=game_config(), map_builder=FixedMap(tuple(map(tuple, MAP))))
+    mesh = env_mesh()
+    one = Environment(env_config=world, num_envs=4, num_maps=1)
+    assert isinstance(divide_env(one, mesh), DividedEnv)
+    assert divide_env(one, mesh).num_agents == one.num_agents
+    assert divide_env(one, env_mesh(1)) is one
+    tied = VectorEnv(one.mettagrid, 4, curriculum=object())  # type: ignore[arg-type]
+    assert divide_env(tied, mesh) is tied
+
+
+def test_a_step_of_the_engine_asks_no_other_device() -> None:
+    """The same numbers as on one device, from a program without a single collective operation."""
+    world = EnvConfig(game=game_config(), map_builder=FixedMap(tuple(map(tuple, MAP))))
+    env, mesh = Environment(env_config=world, num_envs=4, num_maps=1), env_mesh()
+    state, _ = env.reset(env.params, jax.random.key(0))
+    actions = jnp.stack([jnp.arange(8) % 3, jnp.zeros(8, jnp.int32)], -1).reshape(4, 2, 2).astype(jnp.int32)
+    rows = NamedSharding(mesh, PartitionSpec(ENVS))
+    placed = jax.device_put((state, actions), rows)
+    step = jax.jit(divide_env(env, mesh).step).lower(shard_params(env.params), *placed).compile()
+    assert not re.search(r"all-(gather|reduce|to-all)|collective", str(step.as_text()))
+    actual = step(shard_params(env.params), *placed)
+    assert_close(actual, jax.jit(env.step)(env.params, state, actions))
+    assert {len(array.sharding.device_set) for array in jax.tree.leaves(actual)} == {2}

@@ -1,0 +1,49 @@
+"""A batch of environments of which every device plays its own, without asking the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+from jax.sharding import Mesh, PartitionSpec
+
+from metta_jax.mettagrid import VectorEnv
+from metta_jax.parallel.mesh import ENVS
+
+
+class DividedEnv:
+    """`env`, but a step runs under `jax.shard_map`: N / D environments on each of D devices.
+
+    A step reads and writes arrays with computed indices, of which the compiler must assume that they are anywhere. Left
+    to it, the states of all devices are gathered many times in each step.
+    """
+
+    def __init__(self, env: Any, mesh: Mesh):
+        vector = _vector(env)
+        self._env = env
+        self._mesh = mesh
+        self._local = VectorEnv(vector.env, vector.num_envs // mesh.size, map_fn=vector.map_fn)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._env, name)
+
+    def step(self, params: Any, state: Any, actions: jax.Array) -> tuple[Any, Any]:
+        """As `VectorEnv.step`; `state` and `actions` are divided by environments, and so is what comes back."""
+        shared, divided = PartitionSpec(), PartitionSpec(ENVS)
+        rules = jax.tree.map(lambda x: divided if params.rules.max_steps.ndim else shared, params.rules)
+        specs = jax.tree.map(lambda _: shared, params).replace(rules=rules)
+        step = jax.shard_map(
+            self._local.step, mesh=self._mesh, in_specs=(specs, divided, divided), out_specs=divided, check_vma=False
+        )
+        return step(params, state, actions)
+
+
+def divide_env(env: Any, mesh: Mesh) -> Any:
+    """A `DividedEnv`; `env` itself if it is of another kind, or if a curriculum ties its environments together."""
+    vector = _vector(env)
+    alone = isinstance(vector, VectorEnv) and vector.curriculum is None
+    return DividedEnv(env, mesh) if alone and mesh.size > 1 else env
+
+
+def _vector(env: Any) -> Any:
+    return getattr(env, "vector", env)

@@ -4,9 +4,10 @@
                                   [--devices 2] [--rounds 5] [--json FILE]
 
 Every row is measured in a process of its own, on all cores; rates are medians. A CPU is divided into as many devices as
-`--devices` says (`shard_training`), which keeps its cores busier than one device for all of them. Time is split into what the environments
-take (the same steps with random actions), the policy (the rest of the rollout), the advantages, and the update.
-`x original` compares with what the original trainer would reach on two cores at the same branchy rate (yardstick.py).
+`--devices` says (`shard_training`), which keeps its cores busier than one device for all of them. Time is split into
+what the environments take (the same steps with random actions), the policy (the rest of the rollout), the advantages,
+and the update. `x original` compares with what the original trainer would reach on two cores at the same branchy rate
+(yardstick.py).
 """
 
 import argparse

@@ -40,7 +40,13 @@ def main() -> None:
     print(machine, flush=True)
     curves = {seed: run_worker(args, seed) for seed in args.seeds}
     report(curves)
-    result = {"machine": machine, "case": args.case, "dtype": args.dtype, "curves": curves}
+    result = {
+        "machine": machine,
+        "case": args.case,
+        "dtype": args.dtype,
+        "minibatch_size": args.minibatch_size,
+        "curves": curves,
+    }
     if args.json:
         Path(args.json).write_text(json.dumps(result, indent=1) + "\n")
     if args.png:

@@ -52,7 +52,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--dtypes", nargs="+", choices=["float32", "bfloat16"], default=["float32", "bfloat16"])
-    parser.add_argument("--devices", type=int, default=2, help="divide the work among so many (default: %(default)s)")
+    parser.add_argument("--devices", type=int, default=2, help="of a CPU; others: all there are (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="train_steps that are timed (default: %(default)s)")
     parser.add_argument("--json", help="write one row per measurement into this file")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
@@ -92,13 +92,13 @@ def measure(name: str, dtype: str, devices: int, rounds: int) -> dict:
     from metta_jax.api import shard_training
 
     case = CASES[name]
-    training = shard_training(make(case, dtype), devices)
+    training = shard_training(make(case, dtype))
     state = jax.block_until_ready(training.init(jax.random.key(0)))
     start = time.perf_counter()
     state, _ = jax.block_until_ready(training.train_step(state))
     first_s = time.perf_counter() - start
 
-    steps = training.parts.plan.layout.steps_per_rollout
+    steps = training.components.plan.layout.steps_per_rollout
     yardsticks, whole = [branchy(1)], []
     for _ in range(rounds):
         start = time.perf_counter()
@@ -111,7 +111,7 @@ def measure(name: str, dtype: str, devices: int, rounds: int) -> dict:
         "agent": case.agent,
         "world": case.world,
         "dtype": dtype,
-        "devices": devices,
+        "devices": jax.device_count(),
         "num_envs": case.num_envs,
         "batch_size": case.batch_size,
         "minibatch_size": case.minibatch_size,
@@ -129,7 +129,7 @@ def parts(training, state, rounds: int) -> dict[str, float]:
     import jax
     import jax.numpy as jnp
 
-    env, layout = training.parts.plan.env, training.parts.plan.layout
+    env, layout = training.components.plan.env, training.components.plan.layout
     max_args = jnp.asarray(env.max_action_args, jnp.int32)
 
     @jax.jit
@@ -154,7 +154,7 @@ def parts(training, state, rounds: int) -> dict[str, float]:
     for _ in range(rounds + 1):
         timed("environment", play, env.params, state.env_state, jax.random.key(1))
         state, batch = timed("rollout", training.rollout, state)
-        timed("advantage", training.parts.compute_advantages, batch)
+        timed("advantage", training.components.compute_advantages, batch)
         state, _ = timed("update", training.update, state, batch)
     return {name: statistics.median(values[1:]) for name, values in times.items()}  # the first one compiles
 

@@ -143,6 +143,11 @@ class Agent:
         """int32 [F, 2]: (type, argument) of every flat action."""
         return self.action_space.flat_actions()
 
+    @property
+    def mixes_rows(self) -> bool:
+        """Whether an output depends on other rows of the call, as with BatchNorm. A user's module is taken not to."""
+        return isinstance(self.network, ComponentNetwork) and self.network.graph.mixes_rows
+
     @functools.cached_property
     def parameter_layers(self) -> tuple[LayerInfo, ...]:
         """The layers whose weights are clipped, regularized and analyzed: Linear and Conv2d, or the `kernel`s of a

@@ -31,7 +31,7 @@ def scatter_tokens(
     location, channel, value: [N, M] (uint8, int32, uint8). location = row << 4 | column; tokens outside the box are
     dropped. "Later wins" is a maximum over (position in the list, value): a plain scatter with duplicate indices has no
     defined order in XLA. The maximum needs 16 bits for up to 256 tokens, which also halves the memory traffic; on one
-    CPU core it is as fast as a plain write (0.5 us for 200 tokens into 11 x 11 x 24).
+    CPU core it takes 1.3 us for 200 tokens into 11 x 11 x 24, a plain write 0.8.
     """
     size = height * width * num_channels
     row = (location >> 4).astype(jnp.int32)

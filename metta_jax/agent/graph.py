@@ -41,6 +41,11 @@ class Graph:
     def node(self, name: str) -> Node:
         return next(node for node in self.nodes if node.name == name)
 
+    @property
+    def mixes_rows(self) -> bool:
+        """Whether a component mixes the rows of a call."""
+        return any(COMPONENTS[node.definition.kind].mixes_rows for node in self.nodes)
+
 
 def build_graph(definition: NetworkDefinition, facts: Facts) -> Graph:
     """Orders the components backward from `_value_` and `_action_` and computes their shapes.

@@ -1,7 +1,7 @@
 """One LSTM layer over time, as an array function with its own backward pass.
 
 T steps, B sequences, H hidden units. The four gates are four arrays from end to end: XLA's CPU backend does not
-vectorize an expression that reads several parts of one array of a loop, which made it 6 times slower.
+vectorize an expression that reads several parts of one array of a loop, and such an expression takes 6 times as long.
 """
 
 from __future__ import annotations

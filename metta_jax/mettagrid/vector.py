@@ -169,6 +169,9 @@ class VectorEnv:
         episode_params = params.replace(rules=rules.replace(max_steps=state.max_steps))
         if state.maps is not None:
             episode_params = episode_params.replace(maps=state.maps)
+            # A pool in the order of these environments, whatever share of them played the step before.
+            own = jnp.arange(actions.shape[0], dtype=jnp.int32)
+            state = state.replace(env=state.env.replace(map_index=own))
         keys = drawn_keys(state.env, self.env.num_agents)
         masks = isinstance(self.env, TaskGrid) and self.env.masks_actions
         known = _known_actions(rules, actions) if masks else actions

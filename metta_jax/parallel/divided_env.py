@@ -9,6 +9,7 @@ from jax.sharding import Mesh, PartitionSpec
 
 from metta_jax.mettagrid import VectorEnv
 from metta_jax.parallel.mesh import ENVS
+from metta_jax.worlds.environment import Environment
 
 
 class DividedEnv:
@@ -18,13 +19,15 @@ class DividedEnv:
     to it, the states of all devices are gathered many times in each step.
     """
 
-    def __init__(self, env: Any, mesh: Mesh):
+    def __init__(self, env: Environment | VectorEnv, mesh: Mesh):
         vector = _vector(env)
         self._env = env
         self._mesh = mesh
         self._local = VectorEnv(vector.env, vector.num_envs // mesh.size, map_fn=vector.map_fn)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # also `_env` itself, before __init__ has run
+            raise AttributeError(name)
         return getattr(self._env, name)
 
     def step(self, params: Any, state: Any, actions: jax.Array) -> tuple[Any, Any]:
@@ -39,11 +42,13 @@ class DividedEnv:
 
 
 def divide_env(env: Any, mesh: Mesh) -> Any:
-    """A `DividedEnv`; `env` itself if it is of another kind, or if a curriculum ties its environments together."""
-    vector = _vector(env)
-    alone = isinstance(vector, VectorEnv) and vector.curriculum is None
-    return DividedEnv(env, mesh) if alone and mesh.size > 1 else env
+    """A `DividedEnv`; `env` itself if a curriculum ties its environments together, or if it is of another class.
+
+    A class of the user's may do what it likes in its own `step`.
+    """
+    independent = type(env) in (Environment, VectorEnv) and env.curriculum is None
+    return DividedEnv(env, mesh) if independent and mesh.size > 1 else env
 
 
-def _vector(env: Any) -> Any:
-    return getattr(env, "vector", env)
+def _vector(env: Environment | VectorEnv) -> VectorEnv:
+    return env.vector if isinstance(env, Environment) else env

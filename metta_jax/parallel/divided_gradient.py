@@ -10,6 +10,7 @@ import jax
 from jax.sharding import Mesh, PartitionSpec
 
 from metta_jax.parallel.mesh import ENVS
+from metta_jax.rl.advantage import compute_advantage
 from metta_jax.rl.minibatch import minibatch_loss, process_minibatch_update
 from metta_jax.rl.plan import TrainingPlan
 from metta_jax.rl.train_state import Minibatch, MinibatchLoss, Params, StepCounter
@@ -18,11 +19,18 @@ from metta_jax.rl.train_state import Minibatch, MinibatchLoss, Params, StepCount
 def divided_gradient(plan: TrainingPlan, mesh: Mesh) -> Callable[..., tuple[Params, MinibatchLoss]]:
     """`process_minibatch_update` under `jax.shard_map`: gradients and losses are means over the devices.
 
-    All terms of the loss are means over rows, so these are those of the whole minibatch. That need not hold for a loss
-    of the user's; it, and rows that cannot be divided evenly, are left to the compiler.
+    Every term of our loss is a mean over rows, or does not depend on them, so these are those of the whole minibatch.
+    What need not be so is left to the compiler: a loss, gradient or advantage of the user's, a network that mixes rows;
+    and rows that cannot be divided evenly. A Flax module of the user's is taken not to mix rows.
     """
-    if mesh.size == 1 or plan.loss_fn is not minibatch_loss or plan.layout.minibatch_segments % mesh.size:
-        return process_minibatch_update
+    ours = (
+        plan.loss_fn is minibatch_loss
+        and plan.gradient_fn is process_minibatch_update
+        and getattr(plan.advantage_fn, "func", plan.advantage_fn) is compute_advantage
+    )
+    by_row = ours and not getattr(plan.agent, "mixes_rows", False)
+    if mesh.size == 1 or not by_row or plan.layout.minibatch_segments % mesh.size:
+        return plan.gradient_fn
     shared, rows = PartitionSpec(), PartitionSpec(ENVS)
 
     def gradient(

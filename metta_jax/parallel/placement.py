@@ -52,9 +52,9 @@ def train_state_shardings(training: Any, state: Any, devices: Devices = None) ->
 def shard_train_state(training: Any, state: Any, devices: Devices = None) -> Any:
     """The same state, its environments divided among devices and the rest of it on each of them.
 
-    All functions of `training` then run on all of these devices; values agree with those of one device but for the
-    rounding of sums. Arguments and errors as `train_state_shardings`. Put a state that was loaded from a checkpoint
-    through it again.
+    All functions of `training` then run on all of these devices, divided by the compiler; values agree with those of
+    one device but for the rounding of sums. `shard_training` divides by hand, which is faster. Arguments and errors as
+    `train_state_shardings`. Put a state that was loaded from a checkpoint through it again.
     """
     return jax.device_put(state, train_state_shardings(training, state, devices))
 

@@ -20,12 +20,12 @@ class ShardedTraining:
     """A TrainingComponents whose environments are divided among devices. Holds no arrays.
 
     `state = sharded.init(key)`, then `state, metrics = sharded.train_step(state)`, or `rollout` and `update`, as on one
-    device; values agree with those of one device but for the rounding of sums. For the other steps of a loop that is
-    written out, `parts` has them; `place` puts a state that they return back where it belongs.
+    device; values agree with those of one device but for the rounding of sums. `components` has the single steps, for a
+    loop that is written out; `place` puts a state that they return back where it belongs.
 
-    Every device steps its own environments and, of each minibatch, trains on its share of the rows; what is exchanged
-    are those rows and the gradients. With a curriculum, which ties the environments together, the compiler divides
-    their steps; that is slow.
+    Every device steps its own environments and, of each minibatch, trains on its share of the rows; only those rows and
+    the gradients are exchanged. What `divide_env` and `divided_gradient` leave alone, environments with a curriculum
+    for example, is divided by the compiler, which is slower.
 
     Args:
       training: the TrainingComponents. The arrays of its environment must not have been put on a device by name.
@@ -42,7 +42,7 @@ class ShardedTraining:
         _ = self.shardings
 
     @functools.cached_property
-    def parts(self) -> Any:
+    def components(self) -> Any:
         """The TrainingComponents whose functions run on all devices."""
         plan = self.training.plan
         fields = {"env": divide_env(plan.env, self.mesh), "gradient_fn": divided_gradient(plan, self.mesh)}
@@ -64,17 +64,18 @@ class ShardedTraining:
 
     def rollout(self, state: Any) -> tuple[Any, Any]:
         """`training.rollout` on all devices: state, batch."""
-        state, batch = self.parts.rollout(state)
-        return self.place(state), batch
+        state, _ = self.components.rollout(state)
+        state = self.place(state)
+        return state, state.experience
 
     def update(self, state: Any, batch: Any) -> tuple[Any, dict[str, jax.Array]]:
         """`training.update` on all devices: state, metrics."""
-        state, metrics = self.parts.update(state, batch)
+        state, metrics = self.components.update(state, batch)
         return self.place(state), metrics
 
     def train_step(self, state: Any) -> tuple[Any, dict[str, jax.Array]]:
         """`training.train_step`, which donates `state`, on all devices."""
-        state, metrics = self.parts.train_step(state)
+        state, metrics = self.components.train_step(state)
         return self.place(state), metrics
 
 

@@ -117,7 +117,10 @@ class TrainingComponents:
         return cls(plan=plan, timer=Stopwatch(), _programs=compile_programs(plan))
 
     def with_plan(self, **fields: Any) -> TrainingComponents:
-        """The same functions under a plan with other `fields` of `TrainingPlan`; they compile anew."""
+        """The same functions under a plan with other `fields` of `TrainingPlan`; they compile anew.
+
+        Only these fields change: what `create` made of the configuration stays as it is.
+        """
         plan = dataclasses.replace(self.plan, **fields)
         return dataclasses.replace(self, plan=plan, _programs=compile_programs(plan))
 

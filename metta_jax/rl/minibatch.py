@@ -116,12 +116,12 @@ def minibatch_advantages(plan: TrainingPlan, minibatch: Minibatch, ratio: jax.Ar
 def _normalize(plan: TrainingPlan, advantages: jax.Array) -> jax.Array:
     """Over all rows of the minibatch, also where only a share of them is here."""
     norm_adv, axis = plan.config.ppo.norm_adv, plan.rows_axis
-    if axis is None:
+    if axis is None or not norm_adv:
         return normalize_advantage_distributed(advantages, norm_adv)
     num_rows = advantages.shape[0]
-    # A few kilobytes: gathering them keeps the numbers of one device, which sums of parts would not.
-    everywhere = normalize_advantage_distributed(jax.lax.all_gather(advantages, axis, tiled=True), norm_adv)
-    return jax.lax.dynamic_slice_in_dim(everywhere, jax.lax.axis_index(axis) * num_rows, num_rows)
+    # Four bytes a slot: gathering them keeps the numbers of one device, which sums of parts would not.
+    normalized = normalize_advantage_distributed(jax.lax.all_gather(advantages, axis, tiled=True))
+    return jax.lax.dynamic_slice_in_dim(normalized, jax.lax.axis_index(axis) * num_rows, num_rows)
 
 
 def batch_advantages(plan: TrainingPlan, batch: Experience) -> jax.Array:

@@ -33,7 +33,7 @@ class TrainingPlan:
     advantage_fn: Callable[..., jax.Array]  # as `compute_advantage`
     draw_fn: Callable[..., tuple[jax.Array, jax.Array]]  # as `draw_prioritized`
     gradient_fn: Callable[..., tuple[Params, MinibatchLoss]]  # as `process_minibatch_update`
-    rows_axis: str | None = None  # of `jax.shard_map`, where a device sees its share of a minibatch's rows only
+    rows_axis: str | None = None  # of `jax.shard_map`, over which a minibatch's rows are divided; None: all are here
 
     @property
     def num_envs(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,12 +19,12 @@ from metta_jax.parallel import ENVS, env_mesh, shard_params, shard_train_state, 
 from metta_jax.parallel.divided_env import DividedEnv, divide_env
 from metta_jax.parallel.divided_gradient import divided_gradient
 from metta_jax.rl import TrainingComponents
-from metta_jax.rl.minibatch import minibatch_loss, process_minibatch_update
+from metta_jax.rl.minibatch import process_minibatch_update
 from metta_jax.worlds.environment import Environment
-from tests.agent.facts import small_config
+from tests.agent.facts import facts_env, small_config
 from tests.mettagrid.small_world import MAP, game_config
 from tests.parallel.runs import assert_close, make_training
-from tests.rl.training import config
+from tests.rl.training import config, variant
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,9 @@ def test_there_are_two_devices() -> None:
     assert jax.device_count() == 2  # of conftest.py
 
 
-def test_two_devices_make_the_same_run(training: TrainingComponents) -> None:
+@pytest.mark.parametrize("options", ["prioritized", "accumulated"])
+def test_two_devices_make_the_same_run(options: str, caplog: pytest.LogCaptureFixture) -> None:
+    training = make_training() if options == "prioritized" else variant(options)
     sharded = shard_training(training)
     one, two = training.init(jax.random.key(3)), sharded.init(jax.random.key(3))
     for _ in range(3):
@@ -47,6 +50,9 @@ def test_two_devices_make_the_same_run(training: TrainingComponents) -> None:
         jnp.abs(two.params["actor"]["kernel"] - sharded.init(jax.random.key(3)).params["actor"]["kernel"]).max()
     )
     assert int(two.agent_step) == 3 * 128
+    with jax.log_compiles():
+        sharded.train_step(two)
+    assert "Compiling" not in caplog.text
 
 
 def test_every_device_has_its_environments(training: TrainingComponents) -> None:
@@ -128,10 +134,26 @@ def test_the_gradient_is_divided_only_where_that_is_the_same(training: TrainingC
     plan, mesh = training.plan, env_mesh()
     assert divided_gradient(plan, mesh) is not process_minibatch_update
     assert divided_gradient(plan, env_mesh(1)) is process_minibatch_update
-    own_loss = dataclasses.replace(plan, loss_fn=lambda *args, **kwargs: minibatch_loss(*args, **kwargs))
-    assert divided_gradient(own_loss, mesh) is process_minibatch_update, "it may not be a mean over rows"
+
+    def own(*args: Any) -> Any:
+        """It may look at all rows."""
+
+    assert divided_gradient(dataclasses.replace(plan, loss_fn=own), mesh) is process_minibatch_update
+    assert divided_gradient(dataclasses.replace(plan, advantage_fn=own), mesh) is process_minibatch_update
+    assert divided_gradient(dataclasses.replace(plan, gradient_fn=own), mesh) is own
     layout = dataclasses.replace(plan.layout, minibatch_segments=3)
     assert divided_gradient(dataclasses.replace(plan, layout=layout), mesh) is process_minibatch_update
+
+
+def test_a_network_that_mixes_rows_is_not_divided(training: TrainingComponents) -> None:
+    env = facts_env()
+    norm = {"type": "BatchNorm1d", "sources": [{"name": "flat"}]}
+    encoded = {"type": "Linear", "sources": [{"name": "norm"}], "nn_params": {"out_features": 9}}
+    mixing = Agent(env, small_config(norm=norm, encoded_obs=encoded))
+    assert mixing.mixes_rows
+    assert not Agent(env, small_config()).mixes_rows
+    plan = dataclasses.replace(training.plan, agent=mixing)
+    assert divided_gradient(plan, env_mesh()) is process_minibatch_update
 
 
 def test_environments_of_a_curriculum_are_not_divided() -> None:
@@ -144,17 +166,26 @@ def test_environments_of_a_curriculum_are_not_divided() -> None:
     tied = VectorEnv(one.mettagrid, 4, curriculum=object())  # type: ignore[arg-type]
     assert divide_env(tied, mesh) is tied
 
+    class Paid(Environment):
+        """A step of its own, which a copy of the batch inside would pass by."""
+
+    paid = Paid(env_config=world, num_envs=4, num_maps=1)
+    assert divide_env(paid, mesh) is paid
+
 
 def test_a_step_of_the_engine_asks_no_other_device() -> None:
     """The same numbers as on one device, from a program without a single collective operation."""
     world = EnvConfig(game=game_config(), map_builder=FixedMap(tuple(map(tuple, MAP))))
     env, mesh = Environment(env_config=world, num_envs=4, num_maps=1), env_mesh()
-    state, _ = env.reset(env.params, jax.random.key(0))
+    one, _ = env.reset(env.params, jax.random.key(0))
     actions = jnp.stack([jnp.arange(8) % 3, jnp.zeros(8, jnp.int32)], -1).reshape(4, 2, 2).astype(jnp.int32)
-    rows = NamedSharding(mesh, PartitionSpec(ENVS))
-    placed = jax.device_put((state, actions), rows)
-    step = jax.jit(divide_env(env, mesh).step).lower(shard_params(env.params), *placed).compile()
-    assert not re.search(r"all-(gather|reduce|to-all)|collective", str(step.as_text()))
-    actual = step(shard_params(env.params), *placed)
-    assert_close(actual, jax.jit(env.step)(env.params, state, actions))
-    assert {len(array.sharding.device_set) for array in jax.tree.leaves(actual)} == {2}
+    params = shard_params(env.params)
+    two, placed = jax.device_put((one, actions), NamedSharding(mesh, PartitionSpec(ENVS)))
+    step = jax.jit(divide_env(env, mesh).step).lower(params, two, placed).compile()
+    assert not re.search(r"all-(gather|reduce|to-all)|collective|reduce-scatter", str(step.as_text()))
+    plain = jax.jit(env.step)
+    for _ in range(env.max_steps + 1):  # new episodes too
+        two, actual = step(params, two, placed)
+        one, expected = plain(env.params, one, actions)
+        assert_close((two, actual), (one, expected))
+    assert {len(array.sharding.device_set) for array in jax.tree.leaves(two)} == {2}

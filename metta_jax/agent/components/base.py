@@ -73,6 +73,7 @@ class Component(nn.Module, kw_only=True):
 
     num_sources: ClassVar[tuple[int, int]] = (1, 1)  # least and greatest number of sources
     takes_slices: ClassVar[bool] = False  # sources may carry `dim` and `slice`
+    mixes_rows: ClassVar[bool] = False  # what comes out for a row depends on other rows of the call
 
     @classmethod
     def option_annotations(cls) -> dict[str, Any]:

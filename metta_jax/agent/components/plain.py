@@ -82,6 +82,7 @@ class BatchNorm(Component, kw_only=True):
     eps: float = 1e-5
 
     rank: ClassVar[int]
+    mixes_rows: ClassVar[bool] = True
 
     @nn.nowrap
     def check(self) -> None:

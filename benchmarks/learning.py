@@ -49,6 +49,7 @@ def main() -> None:
         "case": args.case,
         "dtype": args.dtype,
         "minibatch_size": args.minibatch_size,
+        "devices": args.devices,
         "curves": curves,
     }
     if args.json:

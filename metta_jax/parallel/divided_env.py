@@ -33,8 +33,8 @@ class DividedEnv:
     def step(self, params: Any, state: Any, actions: jax.Array) -> tuple[Any, Any]:
         """As `VectorEnv.step`; `state` and `actions` are divided by environments, and so is what comes back."""
         shared, divided = PartitionSpec(), PartitionSpec(ENVS)
-        rules = jax.tree.map(lambda x: divided if params.rules.max_steps.ndim else shared, params.rules)
-        specs = jax.tree.map(lambda _: shared, params).replace(rules=rules)
+        of_rules = divided if params.rules.max_steps.ndim else shared
+        specs = jax.tree.map(lambda _: shared, params).replace(rules=of_rules)
         step = jax.shard_map(
             self._local.step, mesh=self._mesh, in_specs=(specs, divided, divided), out_specs=divided, check_vma=False
         )

@@ -1,8 +1,8 @@
 """Where the arrays of a training state live.
 
 N environments, A agents over all of them, S rows of the buffer. Environment i, its agents and their rows are on the
-same device, so that a rollout needs no communication: rows of one round are in the order of the agents, which is the
-order of the environments.
+same device if the buffer has one round, whose rows are in the order of the agents and so of the environments. Rows of
+several rounds are not.
 """
 
 from __future__ import annotations

@@ -23,9 +23,9 @@ class ShardedTraining:
     device; values agree with those of one device but for the rounding of sums. `components` has the single steps, for a
     loop that is written out; `place` puts a state that they return back where it belongs.
 
-    Every device steps its own environments and, of each minibatch, trains on its share of the rows; only those rows and
-    the gradients are exchanged. What `divide_env` and `divided_gradient` leave alone, environments with a curriculum
-    for example, is divided by the compiler, which is slower.
+    Every device steps its own environments and, of each minibatch, trains on its share of the rows; what is exchanged
+    are above all those rows and the gradients. What `divide_env` and `divided_gradient` leave alone, environments with
+    a curriculum for example, is divided by the compiler, which is slower.
 
     Args:
       training: the TrainingComponents. The arrays of its environment must not have been put on a device by name.

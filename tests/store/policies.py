@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from metta_jax.agent import Agent
+from metta_jax.store import PolicyStore
 from metta_jax.store.files import write_json
 from tests.agent.facts import small_config, small_env
 
@@ -24,6 +25,12 @@ def small_agent() -> Agent:
 @functools.cache
 def small_params(seed: int = 0) -> Any:
     return small_agent().init(jax.random.key(seed))
+
+
+def save_epochs(store: PolicyStore, *epochs: int, **metadata: Any) -> None:
+    """Saves the small policy of each epoch; `metadata` are functions of the epoch."""
+    for epoch in epochs:
+        store.save(small_agent(), small_params(epoch), epoch, {name: value(epoch) for name, value in metadata.items()})
 
 
 def same(first: Any, second: Any) -> bool:

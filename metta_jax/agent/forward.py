@@ -39,6 +39,8 @@ def make_context(
 
 def run_network(network: nn.Module, params: Mapping[str, Any], context: Context) -> tuple[NetworkOutput, Recurrent]:
     """The network's output for all N rows, and the state after the last step."""
+    # Parameters from a file may be NumPy arrays, which a traced index cannot read.
+    params = jax.tree.map(jnp.asarray, params)
     return network.apply({"params": params}, context)  # type: ignore[return-value]
 
 

@@ -121,6 +121,13 @@ def test_act_is_the_action_and_the_carry(agent: Agent, params: Any) -> None:
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=2e-6), carry, expected)
 
 
+def test_numpy_parameters_inside_another_program(agent: Agent, params: Any) -> None:
+    obs, host_params = observations(BATCH), jax.device_get(params)
+    first = jax.jit(lambda key: agent.act(host_params, obs, None, key))(jax.random.key(0))
+    second = jax.jit(agent.act)(params, obs, None, jax.random.key(0))
+    jax.tree.map(np.testing.assert_array_equal, first, second)
+
+
 def test_numpy_form(agent: Agent, params: Any) -> None:
     obs, state = np.asarray(observations(BATCH)), random_state(agent, BATCH)
     carry = (np.asarray(state[0]), np.asarray(state[1]))

@@ -135,7 +135,7 @@ def train_minibatch(plan: TrainingPlan, state: TrainState, minibatch: Minibatch)
     """Forward and backward pass; adds the gradient to `state.grads` and the loss parts to `state.losses`."""
 
     def turn(index: jax.Array, carry: tuple[GradientSum, MinibatchLoss]) -> tuple[GradientSum, MinibatchLoss]:
-        rows = minibatch.replace(obs=tied_to_turn(minibatch.obs, index))
+        rows = jax.tree.map(lambda array: tied_to_turn(array, index), minibatch)
         grads, loss = plan.gradient_fn(plan, state.params, rows, reference=state.l2_init, agent_step=state.agent_step)
         return carry[0].add(grads), loss
 

@@ -1,6 +1,6 @@
 """What the training benchmarks run, and what the original trainer reaches with it."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 HORIZON = 64
 # Branchy rate (yardstick.py) of the machine that the original's rates were taken on.
@@ -15,6 +15,7 @@ class Case(NamedTuple):
     minibatch_size: int
     original: float  # agent-steps/s of the original trainer on two cores; the best of its runs
     original_rollout: float | None  # of its rollout alone
+    items: Literal["classic", "full"] | None = None  # None: what the world has
 
 
 CASES = {
@@ -25,12 +26,16 @@ CASES = {
     "default-B": Case("default", "arena/basic_easy_shaped", 16, 24_576, 4_096, 2_020, 8_130),
 }
 
+# The arena with all items: an attack costs a laser, and nobody can make one. With the eight classic items attacks are
+# free there, and robbing others pays better than making anything.
+LEARNING_CASES = {**CASES, "fast-B-full": CASES["fast-B"]._replace(minibatch_size=512, items="full")}
+
 
 def make(case: Case, dtype: str = "float32", *, seed: int = 0, total_timesteps: int = 5_000_000) -> Any:
     """The training functions of a case, under the original's default hyperparameters."""
     from metta_jax.api import Agent, Environment, TrainerConfig, TrainingComponents
 
-    env = Environment(case.world, num_envs=case.num_envs, seed=seed)
+    env = Environment(case.world, num_envs=case.num_envs, seed=seed, items=case.items)
     config = TrainerConfig(
         batch_size=case.batch_size,
         minibatch_size=case.minibatch_size,

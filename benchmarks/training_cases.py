@@ -27,7 +27,7 @@ CASES = {
 }
 
 # The arena with all items: an attack costs a laser, and nobody can make one. With the eight classic items attacks are
-# free there, and robbing others pays better than making anything.
+# free there, and nothing was learned above random agents. (The original's rates are those of the classic items.)
 LEARNING_CASES = {**CASES, "fast-B-full": CASES["fast-B"]._replace(minibatch_size=512, items="full")}
 
 

@@ -135,7 +135,12 @@ def train_minibatch(plan: TrainingPlan, state: TrainState, minibatch: Minibatch)
     """Forward and backward pass; adds the gradient to `state.grads` and the loss parts to `state.losses`."""
 
     def turn(index: jax.Array, carry: tuple[GradientSum, MinibatchLoss]) -> tuple[GradientSum, MinibatchLoss]:
-        rows = jax.tree.map(lambda array: tied_to_turn(array, index), minibatch)
+        # The network's first operations follow from `obs` alone, the teachers' terms from their outputs alone.
+        rows = minibatch.replace(
+            obs=tied_to_turn(minibatch.obs, index),
+            teacher_log_probs=tuple(tied_to_turn(outputs, index) for outputs in minibatch.teacher_log_probs),
+            teacher_values=tuple(tied_to_turn(outputs, index) for outputs in minibatch.teacher_values),
+        )
         grads, loss = plan.gradient_fn(plan, state.params, rows, reference=state.l2_init, agent_step=state.agent_step)
         return carry[0].add(grads), loss
 

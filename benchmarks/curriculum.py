@@ -10,6 +10,8 @@ The rate is that of the best turn; the cost compares the processor time of the b
 which can be trusted on a busy machine too.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
@@ -17,6 +19,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import jax
+
+    from metta_jax.mettagrid import EnvParams, MettaGrid, VectorEnv, VectorState, VectorTimeStep
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -58,7 +66,7 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run_worker(case: str, num_envs: int, num_tasks: list[int]) -> list[dict]:
+def run_worker(case: str, num_envs: int, num_tasks: list[int]) -> list[dict[str, Any]]:
     command = [sys.executable, __file__, "--worker", "--cases", case, "--num-envs", str(num_envs)]
     command += ["--num-tasks", *map(str, num_tasks)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -67,7 +75,7 @@ def run_worker(case: str, num_envs: int, num_tasks: list[int]) -> list[dict]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def measure(case: str, num_envs: int, num_tasks: list[int]) -> list[dict]:
+def measure(case: str, num_envs: int, num_tasks: list[int]) -> list[dict[str, Any]]:
     """One row for each number of tasks, in this process."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     import jax
@@ -80,8 +88,15 @@ def measure(case: str, num_envs: int, num_tasks: list[int]) -> list[dict]:
         env, vector, params = make_batch(case, num_envs, count)
         num_steps = max(LANES // (num_envs * env.num_agents), 4)
 
-        def play(params, state, key, env=env, vector=vector, num_steps=num_steps):
-            def step(params, carry, actions):
+        def play(
+            params: EnvParams,
+            state: VectorState,
+            key: jax.Array,
+            env: MettaGrid = env,
+            vector: VectorEnv = vector,
+            num_steps: int = num_steps,
+        ) -> Any:
+            def step(params: EnvParams, carry: Any, actions: jax.Array) -> tuple[Any, VectorTimeStep]:
                 state, episodes = carry
                 state, timestep = vector.step(params, state, actions)
                 return (state, episodes + jnp.sum(timestep.episode.done, dtype=jnp.int32)), timestep
@@ -118,7 +133,7 @@ def measure(case: str, num_envs: int, num_tasks: list[int]) -> list[dict]:
     ]
 
 
-def make_batch(case: str, num_envs: int, num_tasks: int):
+def make_batch(case: str, num_envs: int, num_tasks: int) -> tuple[MettaGrid, VectorEnv, EnvParams]:
     """The environment of a case, a batch of it, and the parameters."""
     from benchmarks.stepper_cases import CASES, make
     from metta_jax.config import EnvConfig

@@ -1,4 +1,4 @@
-"""Learning: reward against agent steps and against seconds, beside the original trainer's recorded curve.
+"""Learning: reward against agent steps and against seconds, next to the original trainer's recorded curve.
 
     python benchmarks/learning.py [--case fast-A-512] [--minibatch-size 512] [--seeds 0 1 2] [--steps 4400000]
                                   [--devices 1] [--json FILE] [--png FILE]
@@ -19,6 +19,7 @@ import sys
 import time
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -83,7 +84,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Trains, and prints a JSON line for every rollout: agent steps, seconds, the agents' episodes that ended in it."""
+    """Train, and print a JSON line for every rollout: agent steps, seconds, the agents' episodes that ended in it."""
     import jax
 
     from benchmarks.training_cases import LEARNING_CASES, make
@@ -96,7 +97,7 @@ def run(args: argparse.Namespace) -> None:
         case = case._replace(minibatch_size=args.minibatch_size)
     training = shard_training(make(case, args.dtype, seed=seed))
     state = training.init(jax.random.key(seed))
-    num_agents = training.components.plan.agents_per_env
+    num_agents = training.plan.agents_per_env
     while int(state.agent_step) < args.steps:
         state, metrics = training.train_step(state)
         point = {
@@ -108,7 +109,7 @@ def run(args: argparse.Namespace) -> None:
         print(json.dumps(point), flush=True)
 
 
-def run_worker(args: argparse.Namespace, seed: int) -> list[dict]:
+def run_worker(args: argparse.Namespace, seed: int) -> list[dict[str, Any]]:
     """The curve of one seed; shows where it is."""
     command = [sys.executable, __file__, "--worker", "--case", args.case, "--dtype", args.dtype]
     command += ["--seeds", str(seed), "--steps", str(args.steps), "--devices", str(args.devices)]
@@ -129,7 +130,7 @@ def run_worker(args: argparse.Namespace, seed: int) -> list[dict]:
     return curve
 
 
-def mean_reward(curve: list[dict], episodes: int = EPISODES) -> float | None:
+def mean_reward(curve: list[dict[str, Any]], episodes: int = EPISODES) -> float | None:
     """Over the last rollouts of a curve in which so many episodes of an agent ended, or all; None if none ended."""
     count, total = 0, 0.0
     for point in reversed(curve):
@@ -139,12 +140,12 @@ def mean_reward(curve: list[dict], episodes: int = EPISODES) -> float | None:
     return total / count if count else None
 
 
-def reached(curve: list[dict], step: float) -> list[dict]:
+def reached(curve: list[dict[str, Any]], step: float) -> list[dict[str, Any]]:
     """The curve up to the first rollout that reached `step`; [] if none did."""
     return next((curve[: index + 1] for index, point in enumerate(curve) if point["agent_steps"] >= step), [])
 
 
-def report(curves: dict[int, list[dict]]) -> None:
+def report(curves: dict[int, list[dict[str, Any]]]) -> None:
     seeds = "".join(f"{f'seed {seed}':>9}" for seed in curves)
     print(
         f"\n{'agent steps':>11} {'original':>9}{seeds} {'mean':>9} {'original s':>11} {'ours s':>8} {'mean, once':>11}"
@@ -160,7 +161,7 @@ def report(curves: dict[int, list[dict]]) -> None:
         print(f"{step:11,.0f} {rewards} {seconds:11.0f} {mean(took):8.0f} {mean(once):11.2f}")
 
 
-def report_alone(curves: dict[int, list[dict]]) -> None:
+def report_alone(curves: dict[int, list[dict[str, Any]]]) -> None:
     """About twenty points of the curves, and their mean."""
     seeds = "".join(f"{f'seed {seed}':>9}" for seed in curves)
     print(f"\n{'agent steps':>11}{seeds} {'mean':>9} {'seconds':>8}")
@@ -171,7 +172,7 @@ def report_alone(curves: dict[int, list[dict]]) -> None:
         print(f"{points[0]['agent_steps']:11,} {rewards} {mean(point['seconds'] for point in points):8.0f}")
 
 
-def draw(curves: dict[int, list[dict]], path: str, case: str, dtype: str) -> str:
+def draw(curves: dict[int, list[dict[str, Any]]], path: str, case: str, dtype: str) -> str:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

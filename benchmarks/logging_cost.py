@@ -1,4 +1,4 @@
-"""What logging every update costs, beside the training that it reports on. The goal is less than 2 %.
+"""What logging every update costs, relative to the training that it reports on. The goal is less than 2 %.
 
     python benchmarks/logging_cost.py [--world forage] [--num-envs 64] [--horizon 64] [--updates 20]
                                       [--loggers jsonl csv duckdb tensorboard wandb console all] [--json FILE]
@@ -11,6 +11,8 @@ comparison between updates that both log nothing). The system monitor samples al
 second. wandb runs offline. Files go into a temporary directory.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
@@ -21,11 +23,18 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from metta_jax.monitor import MultiLog
+    from metta_jax.rl import Training, TrainingComponents, TrainState
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 LOGGERS = ("jsonl", "csv", "duckdb", "tensorboard", "wandb", "console")
 GOAL = 0.02
+
+Metrics = dict[str, Any]
 
 
 def main() -> None:
@@ -71,7 +80,7 @@ def machine() -> str:
     return f"{processor}, {os.cpu_count()} cores, Python {platform.python_version()}, jax {jax.__version__}"
 
 
-def make_training(world: str, num_envs: int, horizon: int):
+def make_training(world: str, num_envs: int, horizon: int) -> tuple[TrainingComponents, TrainState]:
     import jax
 
     from metta_jax.agent import Agent
@@ -91,11 +100,17 @@ def make_training(world: str, num_envs: int, horizon: int):
     return training, training.init(jax.random.key(0))
 
 
-def train(training, state, num_updates: int, after: Callable | None = None, seconds: list | None = None):
-    """Runs updates and returns the state and the last metrics; whole updates in seconds are appended to `seconds`."""
+def train(
+    training: Training,
+    state: TrainState,
+    num_updates: int,
+    after: Callable[[TrainState, Metrics, float], None] | None = None,
+    seconds: list[float] | None = None,
+) -> tuple[TrainState, Metrics]:
+    """Run updates and return the state and the last metrics; whole updates in seconds are appended to `seconds`."""
     import jax
 
-    update = {}
+    update: Metrics = {}
     for _ in range(num_updates):
         start = time.perf_counter()
         state, update = jax.block_until_ready(training.train_step(state))
@@ -106,7 +121,9 @@ def train(training, state, num_updates: int, after: Callable | None = None, seco
     return state, update
 
 
-def measure(training, state, name: str, directory: Path, num_updates: int) -> tuple[dict, object]:
+def measure(
+    training: TrainingComponents, state: TrainState, name: str, directory: Path, num_updates: int
+) -> tuple[dict[str, Any], TrainState]:
     """One row, and the state after it. Updates with and without logging take turns, so that both see the same noise."""
     from metta_jax.monitor import MemoryMonitor, Stopwatch, SystemMonitor, collect_metrics
 
@@ -118,7 +135,7 @@ def measure(training, state, name: str, directory: Path, num_updates: int) -> tu
     system = SystemMonitor(sampling_interval_sec=1.0)
     with make_logger(name, directory, 10**9) as logger:
 
-        def after(state, update, seconds: float) -> None:
+        def after(state: TrainState, update: Metrics, seconds: float) -> None:
             times["update"].append(seconds)
             start = time.perf_counter()
             step = int(state.agent_step)
@@ -153,7 +170,7 @@ def measure(training, state, name: str, directory: Path, num_updates: int) -> tu
     return row, state
 
 
-def make_logger(name: str, directory: Path, total_steps: int):
+def make_logger(name: str, directory: Path, total_steps: int) -> MultiLog:
     from rich.console import Console
 
     from metta_jax import monitor

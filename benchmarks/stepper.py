@@ -1,4 +1,4 @@
-"""Speed of the engine: agent-steps a second, compile time and memory, beside the original engine's rate.
+"""Speed of the engine: agent-steps a second, compile time and memory, next to the original engine's rate.
 
     python benchmarks/stepper.py [--cases arena24 small4 one1] [--num-envs 16 64 256 1024 4096] [--cores 1 2]
                                  [--json FILE]
@@ -9,6 +9,8 @@ medians. Memory is taken in huge pages where the system offers them (see docs/sp
 the original engine reaches per core at the same branchy rate (yardstick.py).
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
@@ -17,7 +19,14 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import jax
+
+    from metta_jax.mettagrid import EnvParams, MettaGrid, TimeStep, VectorState
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -33,7 +42,7 @@ def main() -> None:
         print(json.dumps(one(args.cases[0], args.num_envs[0], args.cores[0])))
         return
     from benchmarks.stepper_cases import CASES
-    from metta_jax.mettagrid.vector import MAX_AGENTS
+    from metta_jax.mettagrid.engine_path import CHUNK_AGENTS
 
     print(f"{machine()}, {' '.join(map('='.join, HUGE_PAGES.items()))}\n")
     print(
@@ -55,9 +64,9 @@ def main() -> None:
                 )
     for case in args.cases:
         # So few that a batch is one chunk: a step without auto-reset has no chunks, which cost something by themselves.
-        num_envs = MAX_AGENTS // CASES[case].num_agents
+        num_envs = CHUNK_AGENTS // CASES[case].num_agents
         cost = run_worker(case, num_envs, 1, "--auto-reset")["auto_reset_cost"]
-        print(f"{case}: auto-reset costs {cost:+.1%} ({num_envs} environments, nobody done)")
+        print(f"{case}: auto-reset costs {cost:+.1%} ({num_envs} environments, no episode ends)")
     if args.json:
         Path(args.json).write_text(json.dumps(rows, indent=1) + "\n")
 
@@ -80,7 +89,7 @@ def machine() -> str:
     return f"{processor}, {os.cpu_count()} cores, Python {platform.python_version()}, jax {jax.__version__}"
 
 
-def run_worker(case: str, num_envs: int, cores: int, *options: str) -> dict:
+def run_worker(case: str, num_envs: int, cores: int, *options: str) -> dict[str, Any]:
     command = [sys.executable, __file__, "--worker", "--cases", case, "--num-envs", str(num_envs), *options]
     command += ["--cores", str(cores)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | HUGE_PAGES)
@@ -89,7 +98,7 @@ def run_worker(case: str, num_envs: int, cores: int, *options: str) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def measure(case: str, num_envs: int, cores: int) -> dict:
+def measure(case: str, num_envs: int, cores: int) -> dict[str, Any]:
     """One row, in this process."""
     if cores == 1:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
@@ -107,11 +116,11 @@ def measure(case: str, num_envs: int, cores: int) -> dict:
     keys = jax.random.split(jax.random.key(0), cores)
     num_steps = max(LANES // (num_envs * env.num_agents), 4)
 
-    def on_cores(fn):
+    def on_cores(fn: Callable[..., Any]) -> Any:
         mapped = jax.shard_map(fn, mesh=mesh, in_specs=(same, split, split), out_specs=split, check_vma=False)
         return jax.jit(mapped, donate_argnums=1)
 
-    def play(params, state, key):
+    def play(params: EnvParams, state: VectorState, key: jax.Array) -> Any:
         return random_play(vector.step, env, vector.num_envs, num_steps, params, state, key[0])
 
     reset = jax.shard_map(
@@ -143,20 +152,21 @@ def measure(case: str, num_envs: int, cores: int) -> dict:
     }
 
 
-def auto_reset_cost(case: str, num_envs: int, cores: int) -> dict:
-    """How much longer a step takes with auto-reset than without, while nobody is done. One core."""
+def auto_reset_cost(case: str, num_envs: int, cores: int) -> dict[str, Any]:
+    """How much longer a step takes with auto-reset than without, while no episode ends. One core."""
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     import jax
 
     from benchmarks.stepper_cases import CASES, make
     from metta_jax.mettagrid import VectorEnv, step
-    from metta_jax.mettagrid.environment import drawn_keys, shared_rules
+    from metta_jax.mettagrid.batching import shared_rules
+    from metta_jax.mettagrid.environment import drawn_keys
 
     env = make(CASES[case])
     vector = VectorEnv(env, num_envs)
     num_steps = max(LANES // (4 * num_envs * env.num_agents), 4)
 
-    def without_reset(params, state, actions):
+    def without_reset(params: EnvParams, state: VectorState, actions: jax.Array) -> tuple[VectorState, TimeStep]:
         keys = drawn_keys(state.env, env.num_agents)
         batch, timestep = step.step(env.layout, shared_rules(params), state.env, actions, keys)
         return state.replace(env=batch), timestep
@@ -165,7 +175,7 @@ def auto_reset_cost(case: str, num_envs: int, cores: int) -> dict:
     runs = {}
     for name, step_fn in (("with", vector.step), ("without", without_reset)):
 
-        def play(params, state, key, step_fn=step_fn):
+        def play(params: EnvParams, state: VectorState, key: jax.Array, step_fn: Callable[..., Any] = step_fn) -> Any:
             return random_play(step_fn, env, num_envs, num_steps, params, state, key)
 
         state = jax.jit(vector.reset)(env.params, jax.random.key(0))[0]
@@ -179,14 +189,22 @@ def auto_reset_cost(case: str, num_envs: int, cores: int) -> dict:
     return {"auto_reset_cost": min(times["with"]) / min(times["without"]) - 1}
 
 
-def random_play(step_fn, env, num_envs, num_steps, params, state, key):
+def random_play(
+    step_fn: Callable[..., Any],
+    env: MettaGrid,
+    num_envs: int,
+    num_steps: int,
+    params: EnvParams,
+    state: Any,
+    key: jax.Array,
+) -> Any:
     """`num_steps` steps with random valid actions; returns the state and something that depends on every output."""
     import jax
     import jax.numpy as jnp
 
     max_args = jnp.asarray(env.max_action_args, jnp.int32)
 
-    def one_step(state, key):
+    def one_step(state: Any, key: jax.Array) -> tuple[Any, jax.Array]:
         bits = jax.random.bits(key, (num_envs, env.num_agents, 2), jnp.uint16).astype(jnp.int32)
         kind = bits[..., 0] % len(env.action_names)
         argument = bits[..., 1] % (max_args[kind] + 1)

@@ -30,7 +30,7 @@ CASES = {
 def make(case: Case) -> MettaGrid:
     """The environment of a case, with the statistics that training keeps."""
     rng = np.random.default_rng(0)
-    return MettaGrid(GameConfig.model_validate(_game(case)), [make_map(case, rng) for _ in range(NUM_MAPS)], "totals")
+    return MettaGrid(GameConfig.model_validate(game_of(case)), [make_map(case, rng) for _ in range(NUM_MAPS)], "totals")
 
 
 def make_map(case: Case, rng: np.random.Generator) -> list[list[str]]:
@@ -44,7 +44,9 @@ def make_map(case: Case, rng: np.random.Generator) -> list[list[str]]:
     return cells.tolist()
 
 
-def _game(case: Case) -> dict[str, Any]:
+def game_of(case: Case) -> dict[str, Any]:
+    """The configuration of a case."""
+
     def converter(type_id: int, inputs: dict[str, int], outputs: dict[str, int], color: int = 0) -> dict[str, Any]:
         return {
             "type_id": type_id, "input_resources": inputs, "output_resources": outputs, "max_output": -1,

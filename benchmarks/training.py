@@ -1,4 +1,4 @@
-"""Speed of training: agent-steps a second of rollout, update and whole train_step, beside the original trainer's.
+"""Speed of training: agent-steps a second of rollout, update and whole train_step, next to the original trainer's.
 
     python benchmarks/training.py [--cases fast-A fast-A-512 fast-B default-A default-B] [--dtypes float32 bfloat16]
                                   [--devices 2] [--rounds 5] [--json FILE]
@@ -10,6 +10,8 @@ and the update. `x original` compares with what the original trainer would reach
 (yardstick.py).
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import platform
@@ -17,7 +19,15 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import jax
+
+    from metta_jax.parallel import ShardedTraining
+    from metta_jax.rl import TrainState
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -59,7 +69,7 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run_worker(name: str, dtype: str, devices: int, rounds: int) -> dict:
+def run_worker(name: str, dtype: str, devices: int, rounds: int) -> dict[str, Any]:
     command = [sys.executable, __file__, "--worker", "--cases", name, "--dtypes", dtype]
     command += ["--devices", str(devices), "--rounds", str(rounds)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -68,7 +78,7 @@ def run_worker(name: str, dtype: str, devices: int, rounds: int) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def line(name: str, row: dict) -> str:
+def line(name: str, row: dict[str, Any]) -> str:
     split = row["seconds"]
     total = split["rollout"] + split["update"]
     shares = [split["environment"], split["rollout"] - split["environment"], split["advantage"]]
@@ -81,7 +91,7 @@ def line(name: str, row: dict) -> str:
     )
 
 
-def measure(name: str, dtype: str, devices: int, rounds: int) -> dict:
+def measure(name: str, dtype: str, devices: int, rounds: int) -> dict[str, Any]:
     """One row, in this process."""
     import jax
 
@@ -98,7 +108,7 @@ def measure(name: str, dtype: str, devices: int, rounds: int) -> dict:
     state, _ = jax.block_until_ready(training.train_step(state))
     first_s = time.perf_counter() - start
 
-    steps = training.components.plan.layout.steps_per_rollout
+    steps = training.plan.layout.steps_per_rollout
     yardsticks, whole = [branchy(1)], []
     for _ in range(rounds):
         start = time.perf_counter()
@@ -124,17 +134,17 @@ def measure(name: str, dtype: str, devices: int, rounds: int) -> dict:
     }
 
 
-def parts(training, state, rounds: int) -> dict[str, float]:
+def parts(training: ShardedTraining, state: TrainState, rounds: int) -> dict[str, float]:
     """Median seconds of one rollout, of its environment steps alone, of the advantages, and of one update."""
     import jax
     import jax.numpy as jnp
 
-    env, layout = training.components.plan.env, training.components.plan.layout
+    env, layout = training.plan.env, training.components.plan.layout
     max_args = jnp.asarray(env.max_action_args, jnp.int32)
 
     @jax.jit
-    def play(params, env_state, key):
-        def one_step(env_state, key):
+    def play(params: Any, env_state: Any, key: jax.Array) -> Any:
+        def one_step(env_state: Any, key: jax.Array) -> tuple[Any, jax.Array]:
             bits = jax.random.bits(key, (env.num_envs, env.num_agents, 2), jnp.uint16).astype(jnp.int32)
             kind = bits[..., 0] % len(env.action_names)
             actions = jnp.stack([kind, bits[..., 1] % (max_args[kind] + 1)], axis=-1)
@@ -145,7 +155,7 @@ def parts(training, state, rounds: int) -> dict[str, float]:
 
     times: dict[str, list[float]] = {"environment": [], "rollout": [], "advantage": [], "update": []}
 
-    def timed(name, call, *args):
+    def timed(name: str, call: Callable[..., Any], *args: Any) -> Any:
         start = time.perf_counter()
         result = jax.block_until_ready(call(*args))
         times[name].append(time.perf_counter() - start)
@@ -154,7 +164,7 @@ def parts(training, state, rounds: int) -> dict[str, float]:
     for _ in range(rounds + 1):
         timed("environment", play, env.params, state.env_state, jax.random.key(1))
         state, batch = timed("rollout", training.rollout, state)
-        timed("advantage", training.components.compute_advantages, batch)
+        timed("advantage", training.compute_advantages, batch)
         state, _ = timed("update", training.update, state, batch)
     return {name: statistics.median(values[1:]) for name, values in times.items()}  # the first one compiles
 

@@ -26,8 +26,8 @@ CASES = {
     "default-B": Case("default", "arena/basic_easy_shaped", 16, 24_576, 4_096, 2_020, 8_130),
 }
 
-# The arena with all items: an attack costs a laser, and nobody can make one. With the eight classic items attacks are
-# free there, and nothing was learned above random agents. (The original's rates are those of the classic items.)
+# The arena with all items: an attack costs a laser, and agents cannot make one. With the eight classic items attacks
+# are free there, and nothing was learned above random agents. (The original's rates are those of the classic items.)
 LEARNING_CASES = {**CASES, "fast-B-full": CASES["fast-B"]._replace(minibatch_size=512, items="full")}
 
 

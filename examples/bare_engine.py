@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +16,8 @@ def main(world: str = "default", num_envs: int = 64, num_steps: int = 500) -> fl
     max_args = jnp.asarray(env.max_action_args, jnp.int32)  # the largest argument of each action
 
     @jax.jit
-    def play(params, state, key):
-        def one_step(state, key):
+    def play(params: Any, state: Any, key: jax.Array) -> Any:
+        def one_step(state: Any, key: jax.Array) -> Any:
             type_key, arg_key = jax.random.split(key)
             shape = (num_envs, env.num_agents)
             action = jax.random.randint(type_key, shape, 0, len(max_args), jnp.int32)

@@ -16,7 +16,7 @@ from metta_jax.api import Agent, Environment, TrainerConfig, TrainingComponents
 
 
 class DeepSets(nn.Module):
-    """Embeds every token by itself and adds them up: no grid, no memory, few parameters."""
+    """Embed every token by itself and add them up: no grid, no memory, few parameters."""
 
     width: int = 64
     hidden_size: int = 1  # of the recurrent state, of which there are `num_layers` = 0

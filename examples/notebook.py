@@ -17,7 +17,7 @@ config = TrainerConfig(batch_size=64, minibatch_size=32, bptt_horizon=8)
 training = TrainingComponents.create(env, agent, config)
 state = training.init(jax.random.key(0))
 
-# %% run this cell as often as you like: `state` goes on
+# %% run this cell as often as you like: `state` continues
 for _ in range(2):
     state, batch = training.rollout(state)
     state, metrics = training.update(state, batch)

@@ -14,7 +14,8 @@ from metta_jax.rl import MinibatchLoss, minibatch_loss
 def calm_loss(plan: Any, params: Any, minibatch: Any, **options: Any) -> MinibatchLoss:
     """PPO's loss, and a price for values that are far from those of the rollout."""
     loss = minibatch_loss(plan, params, minibatch, **options)
-    return loss.replace(total=loss.total + 0.1 * jnp.mean((loss.values - minibatch.values) ** 2))
+    distance = jnp.mean((loss.values - minibatch.values) ** 2)
+    return loss.replace(total=loss.total + 0.1 * distance, parts=loss.parts | {"value_distance": distance})
 
 
 def monte_carlo(values: jax.Array, rewards: jax.Array, dones: jax.Array, importance: jax.Array, **options: Any):
@@ -51,9 +52,9 @@ def main(num_envs: int = 16, horizon: int = 64, num_updates: int = 10) -> float:
     state = training.init(jax.random.key(0))
     for _ in range(num_updates):
         state, metrics = training.train_step(state)
-        value_loss = float(metrics["losses/value_loss"])
-        print(f"{int(state.agent_step):,} agent steps, value loss {value_loss:.4f}")
-    return value_loss
+        distance = float(metrics["losses/value_distance"])  # the loss's own part
+        print(f"{int(state.agent_step):,} agent steps, value distance {distance:.6f}")
+    return distance
 
 
 if __name__ == "__main__":

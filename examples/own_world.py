@@ -38,7 +38,7 @@ def main(num_steps: int = 20) -> str:
         reset_fn, step_fn = jax.jit(env.reset), jax.jit(env.step)
         state, _ = reset_fn(env.params, jax.random.key(0))
         for step in range(num_steps):
-            # The second action, move, forward and backward by turns, for every agent.
+            # The second action, move, alternately forward and backward, for every agent.
             actions = jnp.broadcast_to(jnp.asarray([1, step % 2], jnp.int32), (2, env.num_agents, 2))
             state, _ = step_fn(env.params, state, actions)
         print(StateView(env, state))  # in a notebook a picture

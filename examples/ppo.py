@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from flax import struct
 
+import metta_jax
 from metta_jax.api import Environment
 
 
@@ -79,15 +79,10 @@ class State(struct.PyTreeNode):
     key: jax.Array
 
 
-def flat_actions(env: Environment) -> np.ndarray:
-    """Every (action, argument) that is valid, int32 [F, 2]."""
-    return np.array([(i, arg) for i, most in enumerate(env.max_action_args) for arg in range(most + 1)], np.int32)
-
-
 def make_network(env: Environment) -> Any:
     normalizations = env.feature_normalizations
     scale = [1.0 / (normalizations.get(i) or 1.0) for i in range(max(normalizations) + 1)]
-    return Network(len(flat_actions(env)), tuple(scale), (env.obs_height, env.obs_width))
+    return Network(env.num_flat_actions, tuple(scale), (env.obs_height, env.obs_width))
 
 
 def make_optimizer(config: Config) -> optax.GradientTransformation:
@@ -104,7 +99,7 @@ def init(config: Config, env: Environment, key: jax.Array) -> State:
 
 def rollout(config: Config, env: Environment, env_params: Any, state: State) -> tuple[State, Rollout, jax.Array]:
     """The state after T steps, what happened, and the values float32 [B] of the observations after it."""
-    network, table = make_network(env), jnp.asarray(flat_actions(env))
+    network, table = make_network(env), jnp.asarray(env.flat_actions)
 
     def step(carry: tuple[Any, jax.Array], key: jax.Array) -> tuple[tuple[Any, jax.Array], Rollout]:
         env_state, tokens = carry
@@ -195,7 +190,7 @@ def make_update(config: Config, env: Environment) -> Any:
 
 def main(world: str = "forage", num_updates: int = 60, seed: int = 0, config: Config | None = None) -> list[float]:
     config = config or Config()
-    env = Environment(world, num_envs=config.num_envs, seed=seed, stats="none")
+    env = metta_jax.make(world, num_envs=config.num_envs, seed=seed, stats="none")
     state = jax.jit(init, static_argnums=(0, 1))(config, env, jax.random.key(seed))
     update = make_update(config, env)
     rewards = []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import jax
 
-from metta_jax.api import Agent, Environment, TrainerConfig, TrainingComponents, calculate_anneal_beta, unpack_infos
+from metta_jax.api import Agent, Environment, TrainerConfig, TrainingComponents, unpack_infos
 
 
 def main(num_envs: int = 16, horizon: int = 64, num_updates: int = 10) -> float:
@@ -17,7 +17,6 @@ def main(num_envs: int = 16, horizon: int = 64, num_updates: int = 10) -> float:
     config = TrainerConfig(batch_size=batch_size, minibatch_size=batch_size // 4, bptt_horizon=horizon)
     training = TrainingComponents.create(env, agent, config)
     state = training.init(jax.random.key(0))
-    replay = config.prioritized_experience_replay
 
     for _ in range(num_updates):
         # Act until the buffer is full. An info holds the episodes that ended in its step.
@@ -32,13 +31,7 @@ def main(num_envs: int = 16, horizon: int = 64, num_updates: int = 10) -> float:
         state = training.reset_training_state(state)
         batch = state.experience
         advantages = training.compute_advantages(batch)
-        beta = calculate_anneal_beta(
-            epoch=int(state.epoch),
-            total_timesteps=config.total_timesteps,
-            batch_size=config.batch_size,
-            prio_alpha=replay.prio_alpha,
-            prio_beta0=replay.prio_beta0,
-        )
+        beta = training.anneal_beta(state)
         for _ in range(config.update_epochs):
             for _ in range(training.num_minibatches):
                 state, key = training.split_key(state)

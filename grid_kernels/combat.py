@@ -35,12 +35,12 @@ def find_targets(
 
     Args:
       grid: `[B, S]` object codes of the map with `pad` (rows, columns) around it, `stride` cells a row.
-      row, column, facing, argument: `[B, A]` int32.
-      height, width: `[B]` int32, size of the map.
+      row, column, facing, argument: int32 [B, A].
+      height, width: int32 [B], size of the map.
       agent_code: code of agent 0.
 
     Returns:
-      `[B, A]` int32 agent indices, -1 where nobody is met.
+      int32 [B, A] agent indices, -1 where no agent is met.
     """
     num_agents = row.shape[1]
     target, met = jnp.full_like(row, -1), jnp.zeros_like(row)
@@ -54,15 +54,15 @@ def find_targets(
 
 
 class Attack(NamedTuple):
-    attacker: jax.Array  # [..., I] int32 inventory afterwards
-    target: jax.Array  # [..., I] int32 inventory afterwards
-    frozen: jax.Array  # [...] int32: the target's counter afterwards
-    paid: jax.Array  # [..., I] int32: what the target lost for its defense
-    stolen: jax.Array  # [..., I] int32
-    blocked: jax.Array  # [...] bool: the target defended itself
-    hits: jax.Array  # [...] bool: it did not, and was not frozen before
-    wasted: jax.Array  # [...] bool: it was frozen before, and is frozen anew
-    snapshot: jax.Array  # [..., I] bool: items that were offered to the thief
+    attacker: jax.Array  # int32 [..., I] inventory afterwards
+    target: jax.Array  # int32 [..., I] inventory afterwards
+    frozen: jax.Array  # int32 [...]: the target's counter afterwards
+    paid: jax.Array  # int32 [..., I]: what the target lost for its defense
+    stolen: jax.Array  # int32 [..., I]
+    blocked: jax.Array  # bool [...]: the target defended itself
+    hits: jax.Array  # bool [...]: it did not, and was not frozen before
+    wasted: jax.Array  # bool [...]: it was frozen already, and is frozen again
+    snapshot: jax.Array  # bool [..., I]: items that were offered to the thief
 
 
 def attack(
@@ -78,11 +78,11 @@ def attack(
     """What an attack does where `acts` `[...]`; elsewhere nothing changes.
 
     Args:
-      attacker, target: `[..., I]` int32 inventories; equal where an agent attacks itself.
-      is_self: `[...]` bool.
-      frozen: `[...]` int32, the target's counter; freeze_duration: what it becomes.
-      attacker_limit: `[..., I]` int32.
-      defense: `[..., I]` int32, what a target pays to block an attack, -1 for items that it need not have. A target
+      attacker, target: int32 [..., I] inventories; equal where an agent attacks itself.
+      is_self: bool [...].
+      frozen: int32 [...], the target's counter; freeze_duration: what it becomes.
+      attacker_limit: int32 [..., I].
+      defense: int32 [..., I], what a target pays to block an attack, -1 for items that it need not have. A target
         must have an entry of every listed item, even of amount 0.
     """
     listed = defense >= 0
@@ -98,7 +98,8 @@ def attack(
     robber = jnp.where(snapshot, entries(after), attacker)
     pays = blocked[..., None] & listed
     robbed = jnp.where(snapshot, entries(amounts(target) - stolen), jnp.where(pays, entries(target - paid), target))
-    # Whoever robs itself gives everything back, but for entries of 0. Whoever blocks its own attack has only paid.
+    # An agent that robs itself gives everything back, except entries of 0. One that blocks its own attack has only
+    # paid.
     robbed = jnp.where(is_self[..., None] & snapshot, entries(before), robbed)
     robber = jnp.where(is_self[..., None], robbed, robber)
     return Attack(

@@ -17,23 +17,23 @@ FULLEST = 255  # the largest amount of an item that a converter holds
 
 
 class Recipe(NamedTuple):
-    input_item: jax.Array  # [..., M] int32
-    input_amount: jax.Array  # [..., M] int32
-    output_item: jax.Array  # [..., N] int32
-    output_amount: jax.Array  # [..., N] int32
-    max_output: jax.Array  # [...] int32, -1 = no limit
-    ticks: jax.Array  # [...] int32
-    cooldown: jax.Array  # [...] int32
+    input_item: jax.Array  # int32 [..., M]
+    input_amount: jax.Array  # int32 [..., M]
+    output_item: jax.Array  # int32 [..., N]
+    output_amount: jax.Array  # int32 [..., N]
+    max_output: jax.Array  # int32 [...], -1 = no limit
+    ticks: jax.Array  # int32 [...]
+    cooldown: jax.Array  # int32 [...]
 
 
 class Converter(NamedTuple):
-    stock: jax.Array  # [..., I] int32
-    phase: jax.Array  # [...] int32
-    due: jax.Array  # [...] int32, NEVER if idle
+    stock: jax.Array  # int32 [..., I]
+    phase: jax.Array  # int32 [...]
+    due: jax.Array  # int32 [...], NEVER if idle; wraps if it lies beyond the end of the clock
 
 
 class Counts(NamedTuple):
-    """What happened, `[...]` int32 each."""
+    """What happened, int32 [...] each."""
 
     full: jax.Array  # attempts to start that were refused because the output is full
     short: jax.Array  # ... because an input is short
@@ -49,7 +49,7 @@ def no_counts(shape: tuple[int, ...]) -> Counts:
 def try_start(
     converter: Converter, recipe: Recipe, counts: Counts, clock: jax.Array, asked: jax.Array
 ) -> tuple[Converter, Counts]:
-    """Starts a conversion where `asked` `[...]` and possible; takes its inputs. `clock` `[...]` is the current step."""
+    """Start a conversion where `asked` `[...]` and possible; take its inputs. `clock` `[...]` is the current step."""
     asked = asked & (converter.phase == IDLE)
     stored = jnp.zeros_like(recipe.max_output)
     for n in range(recipe.output_item.shape[-1]):
@@ -73,17 +73,26 @@ def try_start(
 
 
 def run_events(converter: Converter, recipe: Recipe, counts: Counts, clock: jax.Array) -> tuple[Converter, Counts]:
-    """Runs all events that are due at `clock` or before, also those that follow from them at once."""
+    """Run all events that are due at `clock` or before, including those that follow from them immediately.
 
-    def any_due(loop):
-        return jnp.any(loop[0].due <= clock)
+    The stock keeps its dtype: what goes through the loop should be small.
+    """
+    dtype = converter.stock.dtype
 
-    def one_event(loop):
+    def is_due(converter: Converter) -> jax.Array:
+        # By the difference, which is right also for an event beyond the end of the clock, and by the phase: at the very
+        # end the clock shows what NEVER is.
+        return (clock - converter.due >= 0) & (converter.phase != IDLE)
+
+    def any_due(loop: tuple[Converter, Counts]) -> jax.Array:
+        return jnp.any(is_due(loop[0]))
+
+    def one_event(loop: tuple[Converter, Counts]) -> tuple[Converter, Counts]:
         converter, counts = loop
-        due = converter.due <= clock
+        due = is_due(converter)
         finishes = due & (converter.phase == CONVERTING)
         cools = due & (converter.phase == COOLING)
-        stock = converter.stock
+        stock = converter.stock.astype(jnp.int32)
         for n in range(recipe.output_item.shape[-1]):
             item = recipe.output_item[..., n]
             made = at_item(stock, item) + jnp.where(finishes, recipe.output_amount[..., n], 0)
@@ -93,6 +102,7 @@ def run_events(converter: Converter, recipe: Recipe, counts: Counts, clock: jax.
         next_due = jnp.where(rests, clock + recipe.cooldown, jnp.where(due, NEVER, converter.due))
         completed, cooled = finishes.astype(jnp.int32), cools.astype(jnp.int32)
         counts = counts._replace(completed=counts.completed + completed, cooled=counts.cooled + cooled)
-        return try_start(Converter(stock, phase, next_due), recipe, counts, clock, due & ~rests)
+        converter, counts = try_start(Converter(stock, phase, next_due), recipe, counts, clock, due & ~rests)
+        return converter._replace(stock=converter.stock.astype(dtype)), counts
 
     return jax.lax.while_loop(any_due, one_event, (converter, counts))

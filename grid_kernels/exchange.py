@@ -15,11 +15,11 @@ from grid_kernels.inventory import amounts, entries
 
 
 class Exchange(NamedTuple):
-    inventory: jax.Array  # [..., I] int32, the agent's
+    inventory: jax.Array  # int32 [..., I], the agent's
     converter: Converter
     counts: Counts
-    moved: jax.Array  # [..., I] int32: how much of each item changed hands
-    touched: jax.Array  # [..., I] bool: items of the agent that were updated, also if nothing moved
+    moved: jax.Array  # int32 [..., I]: how much of each item changed hands
+    touched: jax.Array  # bool [..., I]: items of the agent that were updated, even if nothing moved
 
 
 def get_outputs(
@@ -31,7 +31,7 @@ def get_outputs(
     clock: jax.Array,
     acts: jax.Array,
 ) -> Exchange:
-    """The agent takes all it can carry of each output item; `limit` `[..., I]` int32, `acts` `[...]` bool."""
+    """The agent takes all it can carry of each output item; `limit` int32 [..., I], `acts` bool [...]."""
     moved, touched = jnp.zeros_like(inventory), jnp.zeros(inventory.shape, bool)
     for n in range(recipe.output_item.shape[-1]):
         item = recipe.output_item[..., n]

@@ -13,7 +13,7 @@ def take(table: jax.Array, index: jax.Array) -> jax.Array:
 
 
 def row_base(table: jax.Array, batch: int) -> jax.Array:
-    """`[B]` int32: where each environment's rows begin in `table` `[P, R, ...]`, P = 1 (shared) or B."""
+    """int32 [B]: where each environment's rows begin in `table` `[P, R, ...]`, P = 1 (shared) or B."""
     shared = table.shape[0] == 1
     return jnp.zeros((batch,), jnp.int32) if shared else jnp.arange(batch, dtype=jnp.int32) * table.shape[1]
 
@@ -23,7 +23,7 @@ def pick(table: jax.Array, index: jax.Array) -> jax.Array:
 
     Args:
       table: `[P, R, ...]`; P = 1 means that all environments share it, otherwise P = B.
-      index: `[B, ...]` int32 in `0..R-1`.
+      index: int32 [B, ...] in `0..R-1`.
 
     Returns:
       `[B, ..., *table.shape[2:]]`.
@@ -34,20 +34,31 @@ def pick(table: jax.Array, index: jax.Array) -> jax.Array:
 
 
 def put(table: jax.Array, index: jax.Array, value: jax.Array, where: jax.Array) -> jax.Array:
-    """`table` `[B, R, ...]` with row `index[b]` of environment b replaced by `value[b]` where `where[b]`.
+    """`table` `[B, R, ...]` with row `index[b, i]` of environment b replaced by `value[b, i]` where `where[b, i]`.
 
-    `index`, `where`: `[B]` or `[B, n]`; `value` has their shape and then the shape of a row. Rows that are written must
-    differ from each other.
+    `index`, `where`: `[B, n]`; `value` `[B, n, *table.shape[2:]]`. Rows that are written must differ from each other.
     """
+    rows = _rows_to_write(table, index, where).set(value.astype(table.dtype), mode="drop", unique_indices=True)
+    return rows.reshape(table.shape)
+
+
+def add(table: jax.Array, index: jax.Array, value: jax.Array, where: jax.Array) -> jax.Array:
+    """As `put`, with `value[b, i]` added to the row."""
+    rows = _rows_to_write(table, index, where).add(value.astype(table.dtype), mode="drop", unique_indices=True)
+    return rows.reshape(table.shape)
+
+
+def _rows_to_write(table: jax.Array, index: jax.Array, where: jax.Array):
     batch, num_rows = table.shape[:2]
-    base = (jnp.arange(batch, dtype=jnp.int32) * num_rows).reshape((-1,) + (1,) * (index.ndim - 1))
-    flat = jnp.where(where, base + index, batch * num_rows)
-    rows = table.reshape((table.shape[0] * table.shape[1], *table.shape[2:]))
-    return rows.at[flat].set(value.astype(table.dtype), mode="drop").reshape(table.shape)
+    flat = (jnp.arange(batch, dtype=jnp.int32) * num_rows)[:, None] + index
+    # Rows that are left out get indices of their own past the end, so that all indices are unique; otherwise a GPU
+    # would write with a compare-and-swap loop.
+    spare = batch * num_rows + jnp.arange(index.size, dtype=jnp.int32).reshape(index.shape)
+    return table.reshape((batch * num_rows, *table.shape[2:])).at[jnp.where(where, flat, spare)]
 
 
 def at_item(rows: jax.Array, item: jax.Array) -> jax.Array:
-    """`rows[..., item[...]]` for `rows` `[..., I]` and `item` `[...]` int32."""
+    """`rows[..., item[...]]` for `rows` `[..., I]` and `item` int32 [...]."""
     lanes = jnp.arange(item.size, dtype=jnp.int32).reshape(item.shape)
     return take(rows, lanes * rows.shape[-1] + item)
 

@@ -1,4 +1,4 @@
-"""Cells ahead of, behind and beside an agent. Up 0, down 1, left 2, right 3; rows grow downward."""
+"""Cells ahead of, behind and to the side of an agent. Up 0, down 1, left 2, right 3; rows grow downward."""
 
 import jax
 import jax.numpy as jnp

@@ -1,14 +1,20 @@
-"""Inventories of agents: `[..., I]` int32 rows, -1 = no entry; an entry of 0 is possible and can be seen.
+"""Inventories of agents: int32 [..., I] rows, -1 = no entry; an entry of 0 is possible and can be seen.
 
 Also what resource rewards make of their changes. `...` is any number of lanes, I the number of items.
 """
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 
 from grid_kernels.rounding import rounded
+
+_Carry = TypeVar("_Carry", bound=Any)
+
+REWARD_RULES = ("per_item", "per_item_reward", "running_total")
+"""What the maximum of an item limits: its pieces that count, its reward, or the sum of all rewards."""
 
 UNROLLED_ITEMS = 12  # longer sums over items, which must keep their order, become loops
 
@@ -16,16 +22,16 @@ UNROLLED_ITEMS = 12  # longer sums over items, which must keep their order, beco
 class Weights(NamedTuple):
     """Resource rewards of an agent."""
 
-    reward: jax.Array  # [..., I] float32
-    rewarded: jax.Array  # [..., I] bool: whether the item has a reward (it may be 0)
-    maximum: jax.Array  # [..., I] float32, infinity for none
+    reward: jax.Array  # float32 [..., I]
+    rewarded: jax.Array  # bool [..., I]: whether the item has a reward (it may be 0)
+    maximum: jax.Array  # float32 [..., I], the largest one for none
 
 
 class Purse(NamedTuple):
     """Reward of this step, and the part of the episode's reward that the held resources are worth."""
 
-    reward: jax.Array  # [...] float32
-    current: jax.Array  # [...] float32
+    reward: jax.Array  # float32 [...]
+    current: jax.Array  # float32 [...]
 
 
 def amounts(inventory: jax.Array) -> jax.Array:
@@ -43,7 +49,7 @@ def can_afford(inventory: jax.Array, required: jax.Array) -> tuple[jax.Array, ja
     Items are looked up in their order until one is short. Looking up an item that has no entry creates an entry of 0.
 
     Returns:
-      `[...]` bool and the inventory with these entries.
+      bool [...] and the inventory with these entries.
     """
     listed = required >= 0
     short = listed & (amounts(inventory) < required)
@@ -54,19 +60,28 @@ def can_afford(inventory: jax.Array, required: jax.Array) -> tuple[jax.Array, ja
 
 
 def settle(purse: Purse, weights: Weights, change: jax.Array, held: jax.Array, touched: jax.Array, rule: str) -> Purse:
-    """Pays the resource rewards for one transaction of an agent.
+    """Pay the resource rewards for one transaction of an agent.
 
     Args:
       purse: before it.
       weights: of the agent.
-      change: `[..., I]` int32, by how much each amount changed.
-      held: `[..., I]` int32 amounts after the transaction.
-      touched: `[..., I]` bool: the items that were updated, also those whose amount stayed.
-      rule: "running_total" (the original: one item's maximum caps the total) or "per_item".
+      change: int32 [..., I], by how much each amount changed.
+      held: int32 [..., I] amounts after the transaction.
+      touched: bool [..., I]: the items that were updated, including those whose amount stayed the same.
+      rule: one of `REWARD_RULES`.
+
+    Raises:
+      ValueError: there is no such rule.
     """
+    if rule not in REWARD_RULES:
+        raise ValueError(f"rule: {rule!r} is not one of {', '.join(REWARD_RULES)}")
     counts = touched & weights.rewarded
-    if rule == "per_item":
-        worth = rounded(weights.reward * jnp.minimum(held.astype(jnp.float32), weights.maximum))
+    if rule != "running_total":
+        counted, most = held.astype(jnp.float32), weights.maximum
+        if rule == "per_item":
+            worth = rounded(weights.reward * jnp.minimum(counted, most))
+        else:
+            worth = jnp.minimum(rounded(weights.reward * counted), most)
         worth = jnp.where(weights.rewarded & (held > 0), worth, 0.0)
         total = _sum_in_order(worth)
         total = jnp.where(jnp.any(counts, axis=-1), total, purse.current)
@@ -107,7 +122,7 @@ def _item(x: jax.Array, item: jax.Array | int) -> jax.Array:
     return jax.lax.dynamic_index_in_dim(x, item, -1, keepdims=False)
 
 
-def _for_items(num_items: int, body_fn, carry):
+def _for_items(num_items: int, body_fn: Callable[[jax.Array | int, _Carry], _Carry], carry: _Carry) -> _Carry:
     if num_items <= UNROLLED_ITEMS:
         for item in range(num_items):
             carry = body_fn(item, carry)

@@ -1,28 +1,22 @@
 """Token observations: every agent's window, compacted into a list of tokens.
 
 An observation is a list of objects in window order, each with a list of tokens. Nothing is searched: a running sum of
-token counts gives each object its place, one scatter writes where it begins, and a running maximum tells every slot
-which object it belongs to.
+token counts says at which slot each object begins, a scatter marks these slots, and a running maximum gives every slot
+whose token it holds. Here all windows are made at once, in a few large operations without a loop; `observe_chunks`
+makes the same integers the way a CPU prefers.
 
 B environments, A agents each, N = B * A lanes, S padded cells, E object codes, R token rows, K tokens a row at most,
-T observation tokens.
+W objects of a lane (the head and the cells of the window), T observation tokens.
 """
-
-from math import gcd
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from grid_kernels.gather import take
-
-POINTER_BITS = 20  # of an object's entry: where its row begins in the token table; the count stands above them
-MAX_LANES = 768  # so many windows at a time: their arrays then stay in a second-level cache of 1 MiB
-
-
-def object_entry(row_start: jax.Array, count: jax.Array) -> jax.Array:
-    """An object as one int32: `count` tokens that begin at `row_start` in the table of its environment."""
-    return count << POINTER_BITS | row_start
+from grid_kernels.object_entry import row_and_count
+from grid_kernels.observe_chunks import observe_chunks
+from grid_kernels.windows import Window
 
 
 def observe(
@@ -31,114 +25,89 @@ def observe(
     entries: jax.Array,
     heads: jax.Array,
     table: jax.Array,
-    *,
-    offsets: np.ndarray,
-    locations: np.ndarray,
-    num_tokens: int,
+    window: Window,
+    chunk_lanes: int | None = None,
 ) -> tuple[jax.Array, jax.Array]:
     """What every agent sees.
 
     Args:
       grid: `[B, S]` integer object codes of the padded map, 0 = empty.
-      cell: `[B, A]` int32, where each agent stands; its window lies inside the padded map.
-      entries: `[B, E]` int32, `object_entry` of every object code; code 0 has no tokens.
-      heads: `[B, A]` int32, `object_entry` of the tokens that come before those of the window.
-      table: `[B, R, K]` uint16 tokens (feature | value << 8); the first one is the unused token, 0xFFFF.
-      offsets: `[W]` int32, from an agent's cell to the cells of its window, in order (host constants).
-      locations: `[W]` uint8, the location bytes of these; the first one also serves the heads.
-      num_tokens: T.
+      cell: int32 [B, A], where each agent stands; its window lies inside the padded map.
+      entries: int32 [B, E], `object_entry` of every object code; code 0 has no tokens.
+      heads: int32 [B, A], `object_entry` of the tokens that come before those of the window.
+      table: uint16 [B, R, K] tokens (feature | value << 8); the first one is the unused token, 0xFFFF.
+      window: the cells of the window, and T.
+      chunk_lanes: windows that are made at a time; None: all at once.
 
     Returns:
-      `[B, A, T, 3]` uint8, unused tokens (255, 255, 255), and the number of tokens before the cut, `[B, A]` int32.
+      uint8 [B, A, T, 3], unused tokens (255, 255, 255), and the number of tokens before the cut, int32 [B, A].
     """
+    if chunk_lanes is not None:
+        return observe_chunks(grid, cell, entries, heads, table, window, chunk_lanes)
+    offsets, locations, num_tokens = window
     batch, num_agents = cell.shape
-    num_lanes = batch * num_agents
-    env = jnp.arange(num_lanes, dtype=jnp.int32) // num_agents
-    lanes = (cell.reshape(-1) + env * grid.shape[1], env, heads.reshape(-1))
-    # At least two rounds, or XLA drops the loop and computes the tables again for every element that is read.
-    size = min(-(-num_lanes // 2), MAX_LANES)
+    num_lanes, num_objects = batch * num_agents, len(offsets) + 1
+    table_size = table.shape[1] * table.shape[2]
+    lanes = jnp.arange(num_lanes, dtype=jnp.int32)[:, None]
+    env = lanes // num_agents
 
-    def one_chunk(i: jax.Array, out: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        observation, total = out
-        begin = jnp.minimum(i * size, num_lanes - size)
-        at, where, first = (jax.lax.dynamic_slice_in_dim(x, begin, size) for x in lanes)
-        token, place, count = _compact(grid, entries, table, at, where, first, offsets, locations, num_tokens)
-        total = jax.lax.dynamic_update_slice_in_dim(total, count, begin, 0)
-        return _write(observation, token, place, begin), total
+    code = take(grid, cell.reshape(-1, 1) + env * grid.shape[1] + jnp.asarray(offsets)[None]).astype(jnp.int32)
+    entry = jnp.concatenate([heads.reshape(-1, 1), take(entries, code + env * entries.shape[1])], axis=1)
+    row, count = row_and_count(entry)
+    row, count = jax.lax.optimization_barrier((row.astype(_unsigned(table_size)), count.astype(_exact(table.shape[2]))))
+    end = _running_sum(count).astype(_unsigned(num_objects * table.shape[2]))
+    end = jax.lax.optimization_barrier(end)  # how many tokens are listed at the end of each object
+    total = end[:, -1:].astype(jnp.int32)
 
-    observation = jnp.zeros((num_lanes, num_tokens, 3), jnp.uint8)
-    total = jnp.zeros((num_lanes,), jnp.int32)
-    observation, total = jax.lax.fori_loop(0, -(-num_lanes // size), one_chunk, (observation, total))
-    return observation.reshape(batch, num_agents, num_tokens, 3), total.reshape(batch, num_agents)
-
-
-def _compact(
-    grid: jax.Array,
-    entries: jax.Array,
-    table: jax.Array,
-    cell: jax.Array,
-    env: jax.Array,
-    head: jax.Array,
-    offsets: np.ndarray,
-    locations: np.ndarray,
-    num_tokens: int,
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Tokens `[n, T]` uint16 and their locations `[n, T]` uint8 for n lanes, and the token counts `[n]`."""
-    num_lanes, row_size = cell.shape[0], table.shape[1] * table.shape[2]
-    code = take(grid, cell[None] + jnp.asarray(offsets)[:, None]).astype(jnp.int32)
-    entry = take(entries, code + (env * entries.shape[1])[None])
-    entry = jnp.concatenate([head[None], entry])
-    lane_start = jnp.arange(num_lanes, dtype=jnp.int32) * (num_tokens + 1)
-
-    # A mark says which object begins at a slot: its number in window order, so that the latest mark is the largest,
-    # and (its row - the slot + T), so that adding a slot gives the token. Objects without tokens, and those that
-    # begin past the end, mark the spare slot T.
-    def one_cell(begin, cell_entry):
-        number, entry = cell_entry
-        count, row = entry >> POINTER_BITS, entry & ((1 << POINTER_BITS) - 1)
-        slot = jnp.where(count > 0, jnp.minimum(begin, num_tokens), num_tokens)
-        mark = number << 24 | (row - begin + num_tokens).astype(jnp.uint32) & 0xFFFFFF
-        return begin + count, (lane_start + slot, mark)
-
-    number = jnp.arange(entry.shape[0], dtype=jnp.uint32)
-    total, (slot, mark) = jax.lax.scan(one_cell, jnp.zeros((num_lanes,), jnp.int32), (number, entry))
-    marks = jnp.zeros((num_lanes * (num_tokens + 1),), jnp.uint32)
-    marks = marks.at[slot].set(mark, mode="promise_in_bounds").reshape(num_lanes, num_tokens + 1)
-    owner = _latest(marks[:, :num_tokens], table.shape[2])
+    # The slot at which an object begins is marked with its number; those that begin past the end, or have no tokens,
+    # mark none. The latest mark of the last K slots is the largest, and says whose token a slot holds.
+    begin = end.astype(jnp.int32) - count.astype(jnp.int32)
+    number = jnp.broadcast_to(jnp.arange(num_objects, dtype=jnp.int32)[None], begin.shape)
+    spare = num_lanes * num_tokens + lanes * num_objects + number  # past the end, each its own
+    slot = jnp.where((count > 0) & (begin < num_tokens), lanes * num_tokens + begin, spare)
+    marks = jnp.zeros((num_lanes * num_tokens,), _unsigned(num_objects))
+    marks = marks.at[slot].set(number.astype(marks.dtype), mode="drop", unique_indices=True)
+    owner = _latest(marks.reshape(num_lanes, num_tokens), table.shape[2]).astype(jnp.int32)
 
     slots = jnp.arange(num_tokens, dtype=jnp.int32)[None]
-    used = slots < total[:, None]
-    pointer = (owner & 0xFFFFFF).astype(jnp.int32) + (slots - num_tokens)
-    token = take(table, jnp.where(used, pointer, 0) + (env * row_size)[:, None])
-    places = jnp.asarray(np.concatenate([locations[:1], locations, np.full(1, 255, np.uint8)]))
-    place = take(places, jnp.where(used, (owner >> 24).astype(jnp.int32), len(locations) + 1))
-    return token, place, total
+    used = slots < total
+    at = lanes * num_objects + owner
+    listed = jnp.where(owner > 0, take(end, at - jnp.minimum(owner, 1)).astype(jnp.int32), 0)
+    pointer = jnp.where(used, take(row, at).astype(jnp.int32) + (slots - listed), 0)
+    token = take(table, pointer + env * table_size)
+    places = jnp.asarray(np.concatenate([locations[:1], locations]))
+    place = jnp.where(used, take(places, owner), jnp.uint8(255))
+    token, place = jax.lax.optimization_barrier((token, place))
+    triples = jnp.stack([place, (token & 255).astype(jnp.uint8), (token >> 8).astype(jnp.uint8)], axis=-1)
+    return triples.reshape(batch, num_agents, num_tokens, 3), total.reshape(batch, num_agents)
+
+
+def _running_sum(count: jax.Array) -> jax.Array:
+    """Inclusive running sums of each row of `count` `[n, W]`, float32, as one matrix product. Exact below 2^24."""
+    width = count.shape[1]
+    upper = jnp.asarray(np.triu(np.ones((width, width), np.float32)), count.dtype)
+    return jax.lax.dot_general(
+        count,
+        upper,
+        (((1,), (0,)), ((), ())),
+        precision=jax.lax.Precision.HIGHEST if count.dtype == jnp.float32 else None,
+        preferred_element_type=jnp.float32,
+    )
 
 
 def _latest(marks: jax.Array, reach: int) -> jax.Array:
-    """The largest of the last `reach` marks at every slot: no object has more than `reach` tokens."""
-    covered = 1
-    while covered < min(reach, marks.shape[1]):
-        shift = min(covered, reach - covered)
-        marks = jnp.maximum(marks, jnp.pad(marks[:, :-shift], ((0, 0), (shift, 0))))
-        marks = jax.lax.optimization_barrier(marks)
-        covered += shift
-    return marks
+    """The largest of the last `reach` marks `[n, T]` at every slot: no object has more than `reach` tokens."""
+    reach = min(reach, marks.shape[1])
+    return jax.lax.reduce_window(
+        marks, np.zeros((), marks.dtype), jax.lax.max, (1, reach), (1, 1), ((0, 0), (reach - 1, 0))
+    )
 
 
-def _write(observation: jax.Array, token: jax.Array, place: jax.Array, begin: jax.Array) -> jax.Array:
-    """Writes (place, feature, value) triples at lane `begin`.
+def _exact(largest: int) -> jnp.dtype:
+    """In which type products with 1 and sums in float32 are exact for whole numbers up to `largest`."""
+    return jnp.dtype(jnp.bfloat16 if largest <= 256 else jnp.float32)
 
-    In a loop of its own: fused with what makes the tokens, XLA would make each of them three times (measured: a third
-    of the whole time).
-    """
-    num_parts = gcd(token.shape[0], 4)
-    size = token.shape[0] // num_parts
 
-    def one_part(i, observation):
-        part = [jax.lax.dynamic_slice_in_dim(x, i * size, size) for x in (token, place)]
-        word = part[0].astype(jnp.uint32) << 8 | part[1].astype(jnp.uint32)
-        triples = jax.lax.bitcast_convert_type(word, jnp.uint8)[..., :3]
-        return jax.lax.dynamic_update_slice_in_dim(observation, triples, begin + i * size, 0)
-
-    return jax.lax.fori_loop(0, num_parts, one_part, observation)
+def _unsigned(largest: int) -> jnp.dtype:
+    """The smallest type that holds 0..`largest`; what is read and written most should be small."""
+    return jnp.dtype(jnp.uint8 if largest < 1 << 8 else jnp.uint16 if largest < 1 << 16 else jnp.int32)

@@ -5,16 +5,16 @@ import jax.numpy as jnp
 
 
 def pack_tokens(tokens: jax.Array, present: jax.Array, num_slots: int) -> tuple[jax.Array, jax.Array]:
-    """Moves the present tokens of every object to the front, in their order.
+    """Move the present tokens of every object to the front, in their order.
 
     Args:
-      tokens: `[C, n]` uint16, C candidates of n objects. Candidates lead, so that every operation runs along n: on a
+      tokens: uint16 [C, n], C candidates of n objects. Candidates lead, so that every operation runs along n: on a
         CPU this is four times faster than a scatter of the present ones.
-      present: `[C, n]` bool.
+      present: bool [C, n].
       num_slots: S, at least the largest number of present candidates.
 
     Returns:
-      `[S, n]` uint16, 0 in unused slots, and the number of tokens `[n]` int32.
+      uint16 [S, n], 0 in unused slots, and the number of tokens, int32 [n].
     """
     place = jax.lax.cumsum(present.astype(jnp.uint16), axis=0)
     place = jnp.where(present, place, jnp.uint16(0))

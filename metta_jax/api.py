@@ -1,172 +1,205 @@
-"""Every public name in one place; nothing is defined here."""
+"""Every public name in one place; nothing is defined here.
 
-from metta_jax.adapters import (
-    EngineFacts,
-    NumpyEnv,
-    PolicyDriver,
-    original_orders,
-)
-from metta_jax.agent import (
-    Agent,
-    Architecture,
-    ArchitectureOutput,
-)
-from metta_jax.config import (
-    AgentConfig,
-    CheckpointConfig,
-    EnvConfig,
-    GameConfig,
-    InitialPolicyConfig,
-    KickstartConfig,
-    KickstartTeacherConfig,
-    LRSchedulerConfig,
-    OptimizerConfig,
-    PPOConfig,
-    PrioritizedExperienceReplayConfig,
-    ProfilerConfig,
-    SimulationConfig,
-    SimulationSuiteConfig,
-    SingleEnvSimulationConfig,
-    TorchProfilerConfig,
-    TrainerConfig,
-    VTraceConfig,
-    create_default_trainer_config,
-    create_trainer_config,
-    parse_trainer_config,
-    run_directories,
-)
-from metta_jax.curriculum import (
-    Curriculum,
-    CurriculumState,
-)
-from metta_jax.mettagrid import (
-    MettaGrid,
-    VectorEnv,
-)
-from metta_jax.monitor import (
-    ConsoleLog,
-    CsvLog,
-    DuckDbLog,
-    EpochProfiler,
-    JsonLinesLog,
-    Logger,
-    MemoryMonitor,
-    MultiLog,
-    ProgressLine,
-    RunConfig,
-    Stopwatch,
-    SystemMonitor,
-    TensorBoardLog,
-    WandbLog,
-    collect_metrics,
-    due_weight_metrics,
-    epoch_line,
-    load_run_config,
-    plot_learning_curve,
-    plot_run,
-    read_json_lines,
-    record_heartbeat,
-    save_run_config,
-    timing_metrics,
-    watch_heartbeat,
-)
-from metta_jax.parallel import (
-    env_mesh,
-    init_population,
-    population_step,
-    shard_train_state,
-    shard_training,
-)
-from metta_jax.rl import (
-    MinibatchLoss,
-    TrainingComponents,
-    TrainState,
-    accumulate_rollout_stats,
-    calculate_anneal_beta,
-    calculate_batch_sizes,
-    calculate_explained_variance,
-    calculate_prioritized_sampling_params,
-    compute_advantage,
-    compute_gradient_stats,
-    compute_ppo_losses,
-    diversity_factors,
-    get_lstm_config,
-    loss_stats,
-    minibatch_loss,
-    normalize_advantage_distributed,
-    perform_rollout_step,
-    process_minibatch_update,
-    unpack_infos,
-    validate_policy_environment_match,
-)
-from metta_jax.sim import (
-    EvalRewardSummary,
-    EvalStatsDB,
-    Replay,
-    Simulation,
-    SimulationCompatibilityError,
-    SimulationResults,
-    SimulationSuite,
-    evaluate_policy,
-    extract_scores,
-    http_url,
-    player_url,
-    read_replay,
-    simulate,
-    write_replay,
-    write_training_replay,
-)
-from metta_jax.store import (
-    BackgroundSaver,
-    PolicyMetadata,
-    PolicyRecord,
-    PolicyStore,
-    cleanup_old_policies,
-    find_initial_policy,
-    load_checkpoint,
-    load_train_state,
-    make_model_name,
-    save_checkpoint,
-    save_train_state,
-)
-from metta_jax.trainer import (
-    TrainResult,
-    make_run,
-    resume_run,
-    run_training,
-    train,
-)
-from metta_jax.viewer import (
-    StateView,
-    draw,
-    open_viewer,
-    replay_html,
-    write_viewer,
-)
-from metta_jax.worlds import (
-    list_curricula,
-    make_curriculum,
-)
-from metta_jax.worlds.environment import (
-    Environment,
-)
-from metta_jax.worlds.object_types import (
-    TYPE_AGENT,
-    TYPE_ALTAR,
-    TYPE_ARMORY,
-    TYPE_FACTORY,
-    TYPE_GENERATOR_BLUE,
-    TYPE_GENERATOR_GREEN,
-    TYPE_GENERATOR_RED,
-    TYPE_GENERIC_CONVERTER,
-    TYPE_LAB,
-    TYPE_LASERY,
-    TYPE_MINE_BLUE,
-    TYPE_MINE_GREEN,
-    TYPE_MINE_RED,
-    TYPE_TEMPLE,
-    TYPE_WALL,
-)
+A name is loaded when it is first used, so that a program waits only for what it needs: `import metta_jax.api` itself
+loads nothing, not even JAX. Editors and type checkers read the imports below.
+"""
+
+import ast
+import functools
+import importlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from metta_jax.adapters import (
+        EngineFacts,
+        NumpyEnv,
+        PolicyDriver,
+        original_orders,
+    )
+    from metta_jax.agent import (
+        Agent,
+        Architecture,
+        ArchitectureOutput,
+        Policy,
+        PolicyOutput,
+        find_device,
+    )
+    from metta_jax.config import (
+        AgentConfig,
+        CheckpointConfig,
+        EnvConfig,
+        GameConfig,
+        InitialPolicyConfig,
+        KickstartConfig,
+        KickstartTeacherConfig,
+        LRSchedulerConfig,
+        OptimizerConfig,
+        PPOConfig,
+        PrioritizedExperienceReplayConfig,
+        ProfilerConfig,
+        SimulationConfig,
+        SimulationSuiteConfig,
+        SingleEnvSimulationConfig,
+        TorchProfilerConfig,
+        TrainerConfig,
+        VTraceConfig,
+        create_default_trainer_config,
+        create_trainer_config,
+        parse_trainer_config,
+        run_directories,
+    )
+    from metta_jax.curriculum import (
+        Curriculum,
+        CurriculumState,
+    )
+    from metta_jax.mettagrid import (
+        BatchEnv,
+        MettaGrid,
+        VectorEnv,
+    )
+    from metta_jax.monitor import (
+        ConsoleLog,
+        CsvLog,
+        DuckDbLog,
+        EpochProfiler,
+        JsonLinesLog,
+        Logger,
+        MemoryMonitor,
+        MultiLog,
+        ProgressLine,
+        RunConfig,
+        Stopwatch,
+        SystemMonitor,
+        TensorBoardLog,
+        WandbLog,
+        collect_metrics,
+        due_weight_metrics,
+        epoch_line,
+        load_run_config,
+        plot_learning_curve,
+        plot_run,
+        read_json_lines,
+        record_heartbeat,
+        save_run_config,
+        timing_metrics,
+        watch_heartbeat,
+    )
+    from metta_jax.parallel import (
+        divide_training,
+        env_mesh,
+        init_population,
+        make_cpu_devices,
+        num_cores,
+        population_step,
+        shard_train_state,
+        shard_training,
+    )
+    from metta_jax.replays import (
+        Replay,
+        read_replay,
+        write_replay,
+    )
+    from metta_jax.rl import (
+        MinibatchLoss,
+        TrainingComponents,
+        TrainState,
+        accumulate_rollout_stats,
+        calculate_anneal_beta,
+        calculate_batch_sizes,
+        calculate_explained_variance,
+        calculate_prioritized_sampling_params,
+        check_env,
+        check_policy,
+        compute_advantage,
+        compute_gradient_stats,
+        compute_ppo_losses,
+        diversity_factors,
+        explain_out_of_memory,
+        get_lstm_config,
+        loss_stats,
+        memory_needs,
+        minibatch_loss,
+        normalize_advantage_distributed,
+        perform_rollout_step,
+        process_minibatch_update,
+        unpack_infos,
+        validate_policy_environment_match,
+    )
+    from metta_jax.sim import (
+        EvalRewardSummary,
+        EvalStatsDB,
+        Simulation,
+        SimulationCompatibilityError,
+        SimulationResults,
+        SimulationSuite,
+        evaluate_policy,
+        extract_scores,
+        http_url,
+        player_url,
+        simulate,
+        write_training_replay,
+    )
+    from metta_jax.store import (
+        BackgroundSaver,
+        PolicyMetadata,
+        PolicyRecord,
+        PolicyStore,
+        cleanup_old_policies,
+        find_initial_policy,
+        load_checkpoint,
+        load_original_weights,
+        load_train_state,
+        make_model_name,
+        save_checkpoint,
+        save_train_state,
+    )
+    from metta_jax.trainer import (
+        RunLock,
+        TrainResult,
+        make_run,
+        resume_run,
+        run_training,
+        train,
+    )
+    from metta_jax.viewer import (
+        ReplayView,
+        StateView,
+        draw,
+        open_viewer,
+        replay_html,
+        write_viewer,
+    )
+    from metta_jax.worlds import (
+        World,
+        WorldOptions,
+        list_curricula,
+        make_curriculum,
+    )
+    from metta_jax.worlds.environment import (
+        Environment,
+    )
+    from metta_jax.worlds.object_types import (
+        TYPE_AGENT,
+        TYPE_ALTAR,
+        TYPE_ARMORY,
+        TYPE_FACTORY,
+        TYPE_GENERATOR_BLUE,
+        TYPE_GENERATOR_GREEN,
+        TYPE_GENERATOR_RED,
+        TYPE_GENERIC_CONVERTER,
+        TYPE_LAB,
+        TYPE_LASERY,
+        TYPE_MINE_BLUE,
+        TYPE_MINE_GREEN,
+        TYPE_MINE_RED,
+        TYPE_TEMPLE,
+        TYPE_WALL,
+    )
+    from metta_jax.worlds.registered import (
+        register_world,
+        unregister_world,
+    )
 
 __all__ = [
     "TYPE_AGENT",
@@ -189,6 +222,7 @@ __all__ = [
     "Architecture",
     "ArchitectureOutput",
     "BackgroundSaver",
+    "BatchEnv",
     "CheckpointConfig",
     "ConsoleLog",
     "CsvLog",
@@ -215,15 +249,19 @@ __all__ = [
     "NumpyEnv",
     "OptimizerConfig",
     "PPOConfig",
+    "Policy",
     "PolicyDriver",
     "PolicyMetadata",
+    "PolicyOutput",
     "PolicyRecord",
     "PolicyStore",
     "PrioritizedExperienceReplayConfig",
     "ProfilerConfig",
     "ProgressLine",
     "Replay",
+    "ReplayView",
     "RunConfig",
+    "RunLock",
     "Simulation",
     "SimulationCompatibilityError",
     "SimulationConfig",
@@ -243,11 +281,15 @@ __all__ = [
     "VTraceConfig",
     "VectorEnv",
     "WandbLog",
+    "World",
+    "WorldOptions",
     "accumulate_rollout_stats",
     "calculate_anneal_beta",
     "calculate_batch_sizes",
     "calculate_explained_variance",
     "calculate_prioritized_sampling_params",
+    "check_env",
+    "check_policy",
     "cleanup_old_policies",
     "collect_metrics",
     "compute_advantage",
@@ -256,26 +298,33 @@ __all__ = [
     "create_default_trainer_config",
     "create_trainer_config",
     "diversity_factors",
+    "divide_training",
     "draw",
     "due_weight_metrics",
     "env_mesh",
     "epoch_line",
     "evaluate_policy",
+    "explain_out_of_memory",
     "extract_scores",
+    "find_device",
     "find_initial_policy",
     "get_lstm_config",
     "http_url",
     "init_population",
     "list_curricula",
     "load_checkpoint",
+    "load_original_weights",
     "load_run_config",
     "load_train_state",
     "loss_stats",
+    "make_cpu_devices",
     "make_curriculum",
     "make_model_name",
     "make_run",
+    "memory_needs",
     "minibatch_loss",
     "normalize_advantage_distributed",
+    "num_cores",
     "open_viewer",
     "original_orders",
     "parse_trainer_config",
@@ -288,6 +337,7 @@ __all__ = [
     "read_json_lines",
     "read_replay",
     "record_heartbeat",
+    "register_world",
     "replay_html",
     "resume_run",
     "run_directories",
@@ -301,9 +351,30 @@ __all__ = [
     "timing_metrics",
     "train",
     "unpack_infos",
+    "unregister_world",
     "validate_policy_environment_match",
     "watch_heartbeat",
     "write_replay",
     "write_training_replay",
     "write_viewer",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    home = _homes().get(name) if name in __all__ else None
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(home), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+@functools.cache
+def _homes() -> Mapping[str, str]:
+    """The module that each name is imported from: what this file says, so that no second table can differ from it."""
+    source: str = __loader__.get_source(__name__)
+    imports = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom))
+    return {alias.name: str(node.module) for node in imports for alias in node.names}

@@ -114,7 +114,7 @@ FAMILIES = (
         num_machines=2,
         recipe_size=(2, 1),
         num_blocks=1,
-        reward_cap="per_item",
+        reward_cap="per_item_reward",
         has_costs=True,
     ),
     Family(

@@ -1,4 +1,4 @@
-"""The guide's snippets in our form, in its order: its constructors as they are written, its loop as pure functions.
+"""The guide's snippets in our form, in its order: its constructors as written, its loop as pure functions.
 
 `# guide:` stands where a line had to change, and says what it was there. One small environment, agent and bundle are
 shared by all, so that each program is compiled once.

@@ -16,11 +16,14 @@ ROOT = Path(__file__).resolve().parent.parent
 # A module may import modules of its own layer and of the layers below it; inside a layer there must be no cycle.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("grid_kernels",),
-    ("metta_jax",),  # the package itself: its version, nothing else
+    ("metta_jax",),  # the package itself: its version, and `make`, which imports when it is called
+    ("frozen_dict",),
+    ("mapgen",),
     ("config",),
-    ("mettagrid", "mapgen", "monitor"),
+    ("mettagrid", "monitor"),
+    ("replays",),
     ("agent", "curriculum", "worlds", "viewer"),
-    ("rl", "store", "sim", "adapters", "conformance", "trainer", "parallel", "cli"),
+    ("rl", "store", "sim", "adapters", "conformance", "trainer", "parallel", "sweep", "cli"),
     ("api", "__main__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
@@ -51,11 +54,42 @@ def test_no_cycle_between_packages() -> None:
     assert _find_cycle(graph) is None
 
 
+def test_no_import_by_name_goes_around_the_layers() -> None:
+    """`importlib.import_module` is for the packages of others; a package may look up its own optional modules."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}"
+        for folder in ("metta_jax", "grid_kernels")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).endswith(("import_module", "__import__"))
+        and any(
+            "metta_jax" in ast.unparse(argument) or "grid_kernels" in ast.unparse(argument) for argument in node.args
+        )
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
 def test_grid_kernels_needs_jax_and_numpy_only() -> None:
     wrong = [
         f"{path}:{line}: {module}"
         for path, line, module in _external_imports("grid_kernels")
         if module.split(".")[0] not in {"jax", "numpy"}
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_map_generators_need_no_jax_and_no_engine() -> None:
+    """They run on the host; maps that are drawn on the device are the engine's."""
+    wrong = [
+        f"{path}:{line}: {module}"
+        for path, line, module in _external_imports("metta_jax/mapgen")
+        if module.split(".")[0] in {"jax", "flax"}
+    ]
+    wrong += [
+        f"{path}:{line}: {imported}"
+        for path, importer, line, imported in _internal_imports()
+        if importer == "mapgen" and imported not in {"mapgen", "frozen_dict", "metta_jax"}
     ]
     assert not wrong, "\n".join(wrong)
 
@@ -83,6 +117,32 @@ def test_import_does_no_work_on_the_device() -> None:
     assert result.returncode == 0, result.stderr
 
 
+def test_the_package_alone_imports_nothing() -> None:
+    """`metta_jax.make` imports what it needs when it is called."""
+    program = (
+        "import sys; before = set(sys.modules); import metta_jax; assert callable(metta_jax.make)\n"
+        "added = {name.split('.')[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names)\n"
+        "sys.exit(0 if added == {'metta_jax'} else str(added))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def test_the_names_come_without_waiting_for_all_of_them() -> None:
+    """`metta_jax.api` loads what is used; nothing loads what only pictures and checkpoints need."""
+    program = (
+        "import sys, metta_jax.api\n"
+        "found = [name for name in ('jax', 'numpy', 'pydantic') if name in sys.modules]\n"
+        "for name in metta_jax.api.__all__:\n"
+        "    getattr(metta_jax.api, name)\n"
+        "assert not hasattr(metta_jax.api, 'ast_of_nothing')\n"
+        "found += [name for name in ('matplotlib', 'orbax', 'pandas', 'PIL') if name in sys.modules]\n"
+        "sys.exit(f'loaded: {found}' if found else 0)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
 def _layer_name(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     if parts[0] == "grid_kernels":
@@ -94,6 +154,8 @@ def _internal_imports() -> Iterator[tuple[Path, str, int, str]]:
     """(file, importing layer name, line, imported layer name) for every import of our own packages."""
     for folder in ("metta_jax", "grid_kernels"):
         for path, line, module in _imports(folder):
+            if path == ROOT / "metta_jax" / "__init__.py":
+                continue  # see test_the_package_alone_imports_nothing
             parts = module.split(".")
             if parts[0] == "grid_kernels":
                 yield path.relative_to(ROOT), _layer_name(path), line, "grid_kernels"

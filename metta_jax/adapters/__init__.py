@@ -1,7 +1,7 @@
 """The environment in the calls of other libraries, and policies as plain callables.
 
 `NumpyEnv` and `PolicyDriver` need nothing else; the others need gymnasium or PettingZoo, which are imported when their
-adapter is first used: `pip install metta-jax[adapters]`.
+adapter is first used: `pip install 'metta-jax[adapters]'`.
 """
 
 from __future__ import annotations

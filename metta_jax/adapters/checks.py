@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
+import numpy.typing as npt
 
 _MAX_SEED = (1 << 32) - 1
 _INT32 = np.iinfo(np.int32)
 
 
-def check_seed(seed: Any) -> int:
+def check_seed(seed: object) -> int:
     """The seed as an int; ValueError unless it is in 0..2^32-1."""
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed <= _MAX_SEED:
         raise ValueError(f"seed: {seed!r} is not an integer in 0..{_MAX_SEED}")
     return int(seed)
 
 
-def check_actions(actions: Any, shape: tuple[int, ...], name: str = "actions") -> np.ndarray:
+def check_actions(actions: npt.ArrayLike, shape: tuple[int, ...], name: str = "actions") -> np.ndarray:
     """The actions as int32 of this shape; ValueError for another shape, and for anything but integers of 32 bits."""
     try:
         array = np.asarray(actions)
@@ -32,7 +31,7 @@ def check_actions(actions: Any, shape: tuple[int, ...], name: str = "actions") -
     return array.astype(np.int32)
 
 
-def check_observations(observations: Any, shape: tuple[int, ...], name: str = "observations") -> np.ndarray:
+def check_observations(observations: npt.ArrayLike, shape: tuple[int, ...], name: str = "observations") -> np.ndarray:
     """The observations, uint8 of this shape; ValueError if they are not."""
     array = np.asarray(observations)
     if array.shape != shape:

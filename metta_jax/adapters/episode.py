@@ -12,6 +12,7 @@ from metta_jax.adapters import programs
 from metta_jax.adapters.checks import check_seed
 from metta_jax.adapters.episode_info import episode_info
 from metta_jax.adapters.game import Game
+from metta_jax.adapters.process import check_process
 from metta_jax.mettagrid import EnvState, TimeStep
 from metta_jax.mettagrid.original_order import iterate_original_orders
 
@@ -52,14 +53,27 @@ class Episode:
         self._seeds = np.random.default_rng()
         self._state: EnvState | None = None  # of a batch of one
         self._order: Iterator[np.ndarray] | None = None
+        self._num_drawn = 0  # orders since the last reset
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_order": None}  # an iterator cannot be copied; it is recreated
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        order = None if self._state is None else self._draw_orders()
+        if order is not None:
+            for _ in range(self._num_drawn):
+                next(order)
+        self._order = order
 
     def reset(self, seed: int | None = None) -> HostStep:
-        """Starts an episode.
+        """Start an episode.
 
         Args:
-          seed: 0..2^32-1, decides everything that follows, also the episodes of later resets without a seed. Before the
-            first one, episodes differ from run to run.
+          seed: 0..2^32-1, decides everything that follows, including the episodes of later resets without a seed.
+            Before the first one, episodes differ from run to run.
         """
+        check_process()
         if seed is None:
             self.seed = int(self._seeds.integers(1 << 32))
         else:
@@ -67,24 +81,31 @@ class Episode:
             self._seeds = np.random.default_rng(self.seed)
         layout = self.game.layout
         self._state, timestep = programs.reset(layout, self.game.params, jax.random.key(self.seed)[None])
-        self._order = iterate_original_orders(self.seed, layout.num_agents) if self.orders == "original" else None
+        self._num_drawn, self._order = 0, self._draw_orders()
         self.num_resets += 1
         self.last = _on_host(timestep)
         return self.last
 
     def step(self, actions: np.ndarray) -> tuple[HostStep, dict[str, Any]]:
-        """Plays one step with actions int32 [A, 2].
+        """Play one step with actions int32 [A, 2].
 
         Returns what happened, and an info: {} but in the step that ends the episode. Stepping on after it is allowed.
         """
+        check_process()
         if self._state is None:
             raise RuntimeError("step: there is no episode yet; call reset first")
         was_done = self.done
         order = None if self._order is None else next(self._order)[None]
+        self._num_drawn += 1
         self._state, timestep = programs.step(self.game.layout, self.game.params, self._state, actions[None], order)
         self.last = _on_host(timestep)
         ends = self.done and not was_done
         return self.last, episode_info(self.game, self.state, self.seed, self.num_resets) if ends else {}
+
+    def _draw_orders(self) -> Iterator[np.ndarray] | None:
+        if self.orders != "original" or self.seed is None:
+            return None
+        return iterate_original_orders(self.seed, self.game.layout.num_agents)
 
     @property
     def state(self) -> EnvState:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,26 +17,28 @@ def episode_info(game: Game, state: EnvState, seed: int | None, num_resets: int)
     Keys: `map_reward/<label>` and `task_reward/<task>/rewards.mean` (mean over agents of the episode's reward),
     `task_completions/<task>` and `curriculum_task_probs` (of the only task), `game` and `agent` (statistics, those of
     agents as means over all agents), `attributes`. Nested as the original's; `accumulate_rollout_stats` flattens them
-    with "/". `attributes.completion_time` is the time of day in seconds since 1970.
+    with "/". The original's `attributes.completion_time`, a time of day, is left out: equal episodes have equal infos.
 
     Args:
       state: the last one of the episode, as NumPy arrays.
     """
     map_index = int(state.map_index)
     stats = game.grid.episode_stats(game.params, state)
-    info = reward_info(game, map_index, np.asarray(state.episode_return))
-    info["game"] = stats["game"]
-    info["agent"] = mean_over_agents(stats["agent"])
-    info["attributes"] = {"seed": seed, **map_attributes(game, map_index), "steps": int(state.step)}
-    info["attributes"] |= {
-        "resets": num_resets,
-        "max_steps": game.grid.max_steps,
-        "completion_time": int(time.time()),
-    }
-    return info
+    info = _reward_info(game, map_index, np.asarray(state.episode_return))
+    attributes = {"seed": seed, **_map_attributes(game, map_index), "steps": int(state.step)}
+    attributes |= {"resets": num_resets, "max_steps": game.grid.max_steps}
+    return {**info, "game": stats["game"], "agent": _mean_over_agents(stats["agent"]), "attributes": attributes}
 
 
-def reward_info(game: Game, map_index: int, episode_return: np.ndarray) -> dict[str, Any]:
+def for_gymnasium(info: dict[str, Any]) -> dict[str, Any]:
+    """The info with the hash as np.uint64: gymnasium's vectors keep Python integers as int64, which it may not fit."""
+    attributes = info.get("attributes")
+    if attributes is None:
+        return info
+    return {**info, "attributes": {**attributes, "initial_grid_hash": np.uint64(attributes["initial_grid_hash"])}}
+
+
+def _reward_info(game: Game, map_index: int, episode_return: np.ndarray) -> dict[str, Any]:
     """The rewards of an episode, float32 [A], by label of the map and by task."""
     mean = float(episode_return.mean())
     task = game.name.rpartition("/")[2]
@@ -49,24 +50,16 @@ def reward_info(game: Game, map_index: int, episode_return: np.ndarray) -> dict[
     }
 
 
-def map_attributes(game: Game, map_index: int) -> dict[str, Any]:
+def _map_attributes(game: Game, map_index: int) -> dict[str, Any]:
     """Size and hash of a map."""
     height, width = game.maps[map_index].grid.shape
     return {"map_w": width, "map_h": height, "initial_grid_hash": game.map_hash(map_index)}
 
 
-def mean_over_agents(stats: Sequence[Mapping[str, float]]) -> dict[str, float]:
+def _mean_over_agents(stats: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Sums over agents divided by the number of all agents: an agent without a statistic counts as 0."""
     total: dict[str, float] = {}
     for agent in stats:
         for name, value in agent.items():
             total[name] = total.get(name, 0.0) + value
     return {name: total[name] / len(stats) for name in sorted(total)}
-
-
-def for_gymnasium(info: dict[str, Any]) -> dict[str, Any]:
-    """The info with the hash as np.uint64: gymnasium's vectors keep Python integers as int64, which it may not fit."""
-    attributes = info.get("attributes")
-    if attributes is None:
-        return info
-    return {**info, "attributes": {**attributes, "initial_grid_hash": np.uint64(attributes["initial_grid_hash"])}}

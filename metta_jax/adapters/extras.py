@@ -14,5 +14,5 @@ def require(name: str) -> ModuleType:
         if error.name != name.partition(".")[0]:
             raise
         raise ImportError(
-            f"{error.name} is not installed; this adapter needs: pip install metta-jax[adapters]"
+            f"{error.name} is not installed; this adapter needs: pip install 'metta-jax[adapters]'"
         ) from error

@@ -105,7 +105,7 @@ class EpisodeFacts(GridFacts):
         self.render_mode = render_mode
 
     @property
-    def _game(self) -> Game:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def _game(self) -> Game:
         return self._episode.game
 
     @property
@@ -144,10 +144,10 @@ class EpisodeFacts(GridFacts):
         return self._renderer.draw(self._episode)
 
     def close(self) -> None:
-        """Gives the terminal back if something was drawn on it; may be called again."""
+        """Restore the terminal if something was drawn on it; may be called again."""
         self._renderer.close()
 
     def _show(self) -> None:
-        """Draws after a reset or a step if a person watches, as gymnasium has it."""
+        """Draw after a reset or a step in render mode "human", as in gymnasium."""
         if self.render_mode == "human":
             self.render()

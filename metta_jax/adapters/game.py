@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeAlias
 
 import jax
 
+from metta_jax.adapters.process import check_process
 from metta_jax.agent.device import find_device
-from metta_jax.config import EnvConfig, GameConfig
-from metta_jax.mapgen import FixedMap, GameMap, MapBuilder, build_maps
+from metta_jax.config import GameConfig
+from metta_jax.config.whole_numbers import whole_number, whole_numbers
+from metta_jax.mapgen import GameMap
 from metta_jax.mettagrid import EnvParams, MettaGrid
+from metta_jax.mettagrid.device import Device
+from metta_jax.mettagrid.engine_path import choose_path
 from metta_jax.mettagrid.map_hash import map_hash
+from metta_jax.mettagrid.map_pool import MapRows
 from metta_jax.mettagrid.types import Layout, StatsLevel
-from metta_jax.worlds import canonical_name, get
+from metta_jax.worlds import canonical_name
+from metta_jax.worlds.base_rules import ItemSet
+from metta_jax.worlds.source import (
+    WorldSource,
+    draw_maps,
+    given_maps,
+    is_name,
+    read_world,
+    refuse_options,
+    world_name,
+)
 
 DEFAULT_NUM_MAPS = 64
 UNNAMED = "game"  # the name of a world that is given as a configuration
@@ -30,7 +45,7 @@ class Game:
       grid: the engine's shapes and numbers.
       maps: the pool that every reset draws from, in the order of map indices.
       labels: words that the rewards of every map are counted under; each map adds its own.
-      params: `grid.params`, on the device that was asked for.
+      params: `grid.params`, on the requested device.
     """
 
     name: str
@@ -48,7 +63,7 @@ class Game:
         return {}
 
     def map_hash(self, map_index: int) -> int:
-        """The original's `initial_grid_hash` of a map; worked out when it is first asked for."""
+        """The original's `initial_grid_hash` of a map; computed on first use."""
         if map_index not in self._hashes:
             self._hashes[map_index] = map_hash(self.maps[map_index].to_lists())
         return self._hashes[map_index]
@@ -58,24 +73,28 @@ class Game:
         return tuple(dict.fromkeys((*self.labels, *self.maps[map_index].labels)))
 
 
+GameSource: TypeAlias = WorldSource | GameConfig | Game
+"""A world, see `worlds.read`; a GameConfig together with `maps`; or a Game."""
+
+
 def make_game(
-    world: str | EnvConfig | GameConfig | Mapping[str, Any] | Game | None = None,
+    world: GameSource | None = None,
     *,
-    maps: Sequence[Any] | None = None,
+    maps: MapRows | Sequence[MapRows] | None = None,
     num_agents: int | None = None,
     width: int | None = None,
     height: int | None = None,
-    items: Any = None,
+    items: ItemSet | None = None,
     num_maps: int | None = None,
     map_seed: int = 0,
     stats: StatsLevel = "totals",
-    device: Any = None,
+    device: Device | str | None = None,
 ) -> Game:
     """The game that an adapter plays.
 
     Args:
-      world: name of a world (None: the default world), an EnvConfig or a mapping for one, or a GameConfig together with
-        `maps`. A Game is returned as it is.
+      world: a world, see `worlds.read` (None: the default world), or a GameConfig together with `maps`. A Game is
+        returned unchanged.
       maps: one map or several, rows of object names, in place of the world's map builder.
       num_agents, width, height, items: change a named world, see `worlds.get`.
       num_maps: size of the pool of maps; None: 64, or as many as are given.
@@ -86,48 +105,30 @@ def make_game(
     Raises:
       ValueError: no such world, or options that do not go together; names the argument.
     """
-    overrides = {"num_agents": num_agents, "width": width, "height": height, "items": items}
+    check_process()
+    overrides = {**whole_numbers(1, num_agents=num_agents, width=width, height=height), "items": items}
+    num_maps = whole_numbers(1, num_maps=num_maps)["num_maps"]
+    map_seed = whole_number("map_seed", map_seed, 0)
     if isinstance(world, Game):
-        _refuse({"maps": maps, **overrides, "num_maps": num_maps, "device": device}, "a Game, which has all of them")
+        refuse_options(
+            {"maps": maps, **overrides, "num_maps": num_maps, "device": device}, "a Game, which has all of them"
+        )
         return world
-    rows = None if maps is None else _map_list(maps)
-    name, labels, builder = UNNAMED, (), None
-    if world is None or isinstance(world, str):
-        name = canonical_name("default" if world is None else world)
-        config = get(name, **overrides)
-        rules, labels, builder = config.game, config.labels, config.map_builder
+    pool = None if maps is None else given_maps(maps)
+    if isinstance(world, GameConfig):
+        refuse_options(overrides, "a configuration; change the configuration instead")
+        name, labels, rules = UNNAMED, (), world
+        if pool is None:
+            raise ValueError("maps: None; a GameConfig needs maps, rows of object names")
     else:
-        _refuse(overrides, "a configuration; change the configuration instead")
-        rules = world if isinstance(world, GameConfig) else None
-        if rules is None:
-            config = world if isinstance(world, EnvConfig) else EnvConfig.model_validate(world)
-            rules, labels, builder = config.game, config.labels, config.map_builder
-    if rows is not None:
-        _refuse({"num_maps": num_maps}, "maps, which are all played")
-        pool = [FixedMap(tuple(tuple(row) for row in grid)).build(_NO_RNG) for grid in rows]
-    elif isinstance(builder, MapBuilder):
-        pool = build_maps(builder, seed=map_seed, num_maps=DEFAULT_NUM_MAPS if num_maps is None else num_maps)
-    elif builder is None:
-        raise ValueError("maps: None; a GameConfig needs maps, rows of object names")
-    else:
-        raise ValueError(f"world.map_builder: {builder!r} is no map builder, it has no method build(rng)")
-    grid = MettaGrid(rules, [game_map.to_lists() for game_map in pool], stats=stats)
-    return Game(name, grid, tuple(pool), tuple(labels), jax.device_put(grid.params, find_device(device)))
-
-
-_NO_RNG: Any = None  # a fixed map draws nothing
-
-
-def _map_list(maps: Any) -> list[Any]:
-    """One map or several, as a list of maps."""
-    if len(maps) and len(maps[0]) and isinstance(maps[0][0], str) and not isinstance(maps[0], str):
-        return [maps]
-    if not len(maps):
-        raise ValueError("maps: no map is given; at least one is needed")
-    return list(maps)
-
-
-def _refuse(options: Mapping[str, Any], given: str) -> None:
-    for name, value in options.items():
-        if value is not None:
-            raise ValueError(f"{name}: {value!r} is given together with {given}")
+        world = "default" if world is None else world
+        config = read_world(world, **overrides)
+        labels, rules = config.labels, config.game
+        name = canonical_name(world) if isinstance(world, str) and is_name(world) else world_name(world, UNNAMED)
+        if pool is None:
+            pool = draw_maps(config, seed=map_seed, num_maps=DEFAULT_NUM_MAPS if num_maps is None else num_maps)
+    if maps is not None:
+        refuse_options({"num_maps": num_maps}, "maps, which are all played")
+    found = find_device(device)
+    grid = MettaGrid(rules, [game_map.to_lists() for game_map in pool], stats=stats, engine_path=choose_path(found))
+    return Game(name, grid, tuple(pool), tuple(labels), jax.device_put(grid.params, found))

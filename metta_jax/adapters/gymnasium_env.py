@@ -6,14 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from metta_jax.adapters.checks import check_actions, idle_action
 from metta_jax.adapters.episode import Episode, Orders
 from metta_jax.adapters.episode_info import for_gymnasium
 from metta_jax.adapters.extras import require
 from metta_jax.adapters.facade import EpisodeFacts
-from metta_jax.adapters.game import make_game
+from metta_jax.adapters.game import GameSource, make_game
 from metta_jax.adapters.rendering import RENDER_MODES
+from metta_jax.config.whole_numbers import whole_number
 
 gym: Any = require("gymnasium")
 
@@ -33,7 +35,12 @@ class GymnasiumMultiAgentEnv(EpisodeFacts, gym.Env):
     metadata = METADATA
 
     def __init__(
-        self, world: Any = None, *, orders: Orders = "random", render_mode: str | None = None, **options: Any
+        self,
+        world: GameSource | None = None,
+        *,
+        orders: Orders = "random",
+        render_mode: str | None = None,
+        **options: Any,
     ) -> None:
         self._begin(Episode(make_game(world, **options), orders), render_mode)
         num_agents = self.grid.num_agents
@@ -54,7 +61,7 @@ class GymnasiumMultiAgentEnv(EpisodeFacts, gym.Env):
         self._show()
         return observation, {}
 
-    def step(self, action: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    def step(self, action: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """As `NumpyEnv.step`; `action` is a tuple of A actions or an array int32 [A, 2]."""
         step, info = self._episode.step(check_actions(action, (self.grid.num_agents, 2)))
         self._show()
@@ -73,24 +80,25 @@ class GymnasiumEnv(EpisodeFacts, gym.Env):
         called when an episode begins. `PolicyDriver` is one. A world of several agents needs it.
 
     Raises:
-      ValueError: as `NumpyEnv`; there are other agents and nobody plays them; `agent` is not among them.
+      ValueError: as `NumpyEnv`; there are other agents and nothing plays them; `agent` is not among them.
     """
 
     metadata = METADATA
 
     def __init__(
         self,
-        world: Any = None,
+        world: GameSource | None = None,
         *,
         agent: int = 0,
-        others: Callable[[np.ndarray], Any] | str | None = None,
+        others: Callable[[np.ndarray], npt.ArrayLike] | str | None = None,
         orders: Orders = "random",
         render_mode: str | None = None,
         **options: Any,
     ) -> None:
         self._begin(Episode(make_game(world, **options), orders), render_mode)
         num_agents = self.grid.num_agents
-        if not 0 <= agent < num_agents:
+        agent = whole_number("agent", agent, 0, f"in 0..{num_agents - 1}")
+        if agent >= num_agents:
             raise ValueError(f"agent: {agent} is not in 0..{num_agents - 1}")
         if others is None and num_agents > 1:
             raise ValueError(f"others: None; {num_agents - 1} agents more need a policy, or 'idle'")
@@ -105,7 +113,7 @@ class GymnasiumEnv(EpisodeFacts, gym.Env):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Starts an episode: (observation uint8 [M, 3], {}). Seeds as in `NumpyEnv.reset`; `options` are ignored."""
+        """Start an episode: (observation uint8 [M, 3], {}). Seeds as in `NumpyEnv.reset`; `options` are ignored."""
         del options
         super().reset(seed=seed)
         observation = self._episode.reset(seed).observation.copy()
@@ -115,8 +123,8 @@ class GymnasiumEnv(EpisodeFacts, gym.Env):
         self._show()
         return observation[self.agent], {}
 
-    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """Plays one step with action int32 [2]: observation uint8 [M, 3], reward, terminated, truncated, info."""
+    def step(self, action: npt.ArrayLike) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """Play one step with action int32 [2]: observation uint8 [M, 3], reward, terminated, truncated, info."""
         step, info = self._episode.step(self._all_actions(check_actions(action, (2,), "action")))
         self._show()
         i = self.agent

@@ -13,7 +13,7 @@ gym: Any = require("gymnasium")
 
 
 def register_worlds() -> dict[str, str]:
-    """Makes `gymnasium.make("metta_jax/<world>-v0")` work for every named world: {id: world}.
+    """Make `gymnasium.make("metta_jax/<world>-v0")` work for every named world: {id: world}.
 
     A "/" in a world's name is a "-" in its id. The environments are those of `GymnasiumEnv`, with its options as
     keyword arguments; the other agents of a world are idle unless `others` says what plays them. `gymnasium.make_vec`
@@ -23,13 +23,21 @@ def register_worlds() -> dict[str, str]:
     for name, world in ids.items():
         if name not in gym.registry:
             # Episodes end by the game's own limit, of which gymnasium need not know.
-            gym.register(name, entry_point=_make, vector_entry_point=_make_vector, kwargs={"world": world})
+            # As strings, so that a spec can be saved as JSON and loaded in another process.
+            gym.register(
+                name,
+                entry_point=f"{__name__}:make_world",
+                vector_entry_point=f"{__name__}:make_vector_world",
+                kwargs={"world": world},
+            )
     return ids
 
 
-def _make(world: str, *, others: Any = "idle", **options: Any) -> GymnasiumEnv:
+def make_world(world: str, *, others: Any = "idle", **options: Any) -> GymnasiumEnv:
+    """What `gymnasium.make` calls."""
     return GymnasiumEnv(world, others=others, **options)
 
 
-def _make_vector(world: str, *, num_envs: int = 1, **options: Any) -> GymnasiumVectorEnv:
+def make_vector_world(world: str, *, num_envs: int = 1, **options: Any) -> GymnasiumVectorEnv:
+    """What `gymnasium.make_vec` calls."""
     return GymnasiumVectorEnv(world, num_envs=num_envs, **options)

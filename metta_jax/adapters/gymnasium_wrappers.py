@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from metta_jax.adapters.episode import Episode
 from metta_jax.adapters.extras import require
 from metta_jax.adapters.facade import EpisodeFacts
-from metta_jax.agent.actions import ActionSpace
+from metta_jax.mettagrid.spaces import ActionSpace
 
 gym: Any = require("gymnasium")
 
@@ -22,7 +23,7 @@ class _Wrapper(EpisodeFacts, gym.Wrapper):
     close = gym.Wrapper.close
 
     @property
-    def _episode(self) -> Episode:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def _episode(self) -> Episode:
         return self.unwrapped._episode
 
 
@@ -47,7 +48,7 @@ class SingleAgentWrapper(_Wrapper):
         observation, info = self.env.reset(seed=seed, options=options)
         return np.array(observation[0]), info
 
-    def step(self, action: Any) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+    def step(self, action: npt.ArrayLike) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """observation uint8 [M, 3], reward, terminated, truncated, info"""
         observation, reward, terminated, truncated, info = self.env.step((action,))
         return np.array(observation[0]), float(reward[0]), bool(terminated[0]), bool(truncated[0]), info
@@ -71,7 +72,7 @@ class MultiToDiscreteWrapper(_Wrapper):
         else:
             self.action_space = gym.spaces.Discrete(size)
 
-    def step(self, action: Any) -> Any:
+    def step(self, action: npt.ArrayLike) -> Any:
         """As the environment inside. Raises a ValueError for a number outside of 0..F-1."""
         numbers = np.asarray(action)
         size = len(self.flat_actions)

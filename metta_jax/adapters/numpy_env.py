@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from metta_jax.adapters.checks import check_actions
 from metta_jax.adapters.episode import Episode, Orders
 from metta_jax.adapters.facade import EpisodeFacts
-from metta_jax.adapters.game import make_game
+from metta_jax.adapters.game import GameSource, make_game
 
 
 class NumpyEnv(EpisodeFacts):
@@ -29,12 +30,17 @@ class NumpyEnv(EpisodeFacts):
     """
 
     def __init__(
-        self, world: Any = None, *, orders: Orders = "random", render_mode: str | None = None, **options: Any
+        self,
+        world: GameSource | None = None,
+        *,
+        orders: Orders = "random",
+        render_mode: str | None = None,
+        **options: Any,
     ) -> None:
         self._begin(Episode(make_game(world, **options), orders), render_mode)
 
     def reset(self, seed: int | None = None) -> tuple[np.ndarray, dict[str, Any]]:
-        """Starts an episode: (observations uint8 [A, M, 3], {}).
+        """Start an episode: (observations uint8 [A, M, 3], {}).
 
         Args:
           seed: 0..2^32-1. The same seed gives the same episode, on the same map of the pool. None: the next one of the
@@ -44,8 +50,8 @@ class NumpyEnv(EpisodeFacts):
         self._show()
         return observation, {}
 
-    def step(self, actions: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """Plays one step; never resets.
+    def step(self, actions: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Play one step; never resets.
 
         Args:
           actions: int32 [A, 2], action index and argument of every agent; values outside of the action space fail as in

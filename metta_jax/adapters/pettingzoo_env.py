@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from metta_jax.adapters.checks import check_actions, idle_action
 from metta_jax.adapters.episode import Episode, Orders
 from metta_jax.adapters.extras import require
 from metta_jax.adapters.facade import EpisodeFacts
-from metta_jax.adapters.game import make_game
+from metta_jax.adapters.game import GameSource, make_game
 from metta_jax.adapters.rendering import RENDER_MODES
 
 pettingzoo: Any = require("pettingzoo")
@@ -29,7 +30,12 @@ class PettingZooEnv(EpisodeFacts, pettingzoo.ParallelEnv):
     metadata = {"render_modes": list(RENDER_MODES), "render_fps": 8, "name": "metta_jax", "is_parallelizable": True}  # noqa: RUF012 - as PettingZoo has it
 
     def __init__(
-        self, world: Any = None, *, orders: Orders = "random", render_mode: str | None = None, **options: Any
+        self,
+        world: GameSource | None = None,
+        *,
+        orders: Orders = "random",
+        render_mode: str | None = None,
+        **options: Any,
     ) -> None:
         self._begin(Episode(make_game(world, **options), orders), render_mode)
         self.possible_agents = [f"agent_{i}" for i in range(self.grid.num_agents)]
@@ -58,7 +64,7 @@ class PettingZooEnv(EpisodeFacts, pettingzoo.ParallelEnv):
     def reset(
         self, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
-        """Starts an episode: observations uint8 [M, 3] and empty infos by agent. Seeds as in `NumpyEnv.reset`;
+        """Start an episode: observations uint8 [M, 3] and empty infos by agent. Seeds as in `NumpyEnv.reset`;
         `options` are ignored."""
         del options
         observation = self._episode.reset(seed).observation.copy()
@@ -67,9 +73,9 @@ class PettingZooEnv(EpisodeFacts, pettingzoo.ParallelEnv):
         return dict(zip(self.agents, observation, strict=True)), {agent: {} for agent in self.agents}
 
     def step(
-        self, actions: Mapping[str, Any]
+        self, actions: Mapping[str, npt.ArrayLike]
     ) -> tuple[dict[str, np.ndarray], dict[str, float], dict[str, bool], dict[str, bool], dict[str, dict[str, Any]]]:
-        """Plays one step: observations, rewards, terminations, truncations and infos by agent.
+        """Play one step: observations, rewards, terminations, truncations and infos by agent.
 
         Args:
           actions: int32 [2] by agent. An agent without one does noop, or (0, 0) if noop is not enabled.

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from metta_jax.adapters.checks import check_observations, check_seed
+from metta_jax.adapters.process import check_process
 from metta_jax.agent import Agent
+from metta_jax.mettagrid import EnvSpec
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class EngineFacts:
 
 
 class PolicyDriver:
-    """Plays with an agent and its parameters: observations in, actions out, NumPy arrays both.
+    """Play with an agent and its parameters: observations in, actions out, NumPy arrays both.
 
     Args:
       agent: a trained agent.
@@ -53,7 +56,13 @@ class PolicyDriver:
     """
 
     def __init__(
-        self, agent: Agent, params: Mapping[str, Any], engine: Any = None, *, seed: int = 0, greedy: bool = False
+        self,
+        agent: Agent,
+        params: Mapping[str, Any],
+        engine: EnvSpec | None = None,
+        *,
+        seed: int = 0,
+        greedy: bool = False,
     ) -> None:
         self.agent = agent if engine is None else agent.bind(engine)
         self.params = params
@@ -63,10 +72,10 @@ class PolicyDriver:
         self._carry: tuple[np.ndarray, np.ndarray] | None = None
 
     def reset(self) -> None:
-        """Forgets what was seen: call it when an episode begins."""
+        """Forget what was seen: call it when an episode begins."""
         self._carry = None
 
-    def __call__(self, observations: Any, reset: Any = None) -> np.ndarray:
+    def __call__(self, observations: npt.ArrayLike, reset: npt.ArrayLike | None = None) -> np.ndarray:
         """Actions int32 [A, 2] (type, argument) for observations uint8 [A, M, 3]; [2] for [M, 3].
 
         Args:
@@ -76,6 +85,7 @@ class PolicyDriver:
           ValueError: observations of another shape or dtype, or of another number of agents than in the last call
             without a `reset()` between.
         """
+        check_process()
         given = np.asarray(observations)
         tokens = given.shape[-2] if self._num_tokens is None and given.ndim >= 2 else self._num_tokens
         single = given.ndim == 2

@@ -7,22 +7,22 @@ agents.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from grid_kernels.turns import keys_of_order
-from metta_jax.mettagrid import EnvParams, EnvState, TimeStep, VectorEnv, VectorState, VectorTimeStep
+from metta_jax.mettagrid import EnvParams, EnvState, TimeStep
 from metta_jax.mettagrid import step as engine
-from metta_jax.mettagrid.environment import drawn_keys, shared_rules
+from metta_jax.mettagrid.batching import shared_rules
+from metta_jax.mettagrid.environment import drawn_keys
+from metta_jax.mettagrid.resets import next_keys, replace_all
 from metta_jax.mettagrid.types import Layout
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def reset(layout: Layout, params: EnvParams, keys: jax.Array) -> tuple[EnvState, TimeStep]:
-    """Starts B episodes; environment i is `MettaGrid.reset` with key i of `keys` [B]."""
+    """Start B episodes; environment i is `MettaGrid.reset` with key i of `keys` [B]."""
     pairs = jax.vmap(jax.random.split)(keys)
     rules = params.rules
     drawn = jax.vmap(lambda key: jax.random.randint(key, (), 0, rules.num_maps, jnp.int32))(pairs[:, 0])
@@ -40,18 +40,17 @@ def step(
     return engine.step(layout, shared_rules(params), state, actions, keys)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
-def vector_step(
-    layout: Layout, num_envs: int, params: EnvParams, state: VectorState, actions: jax.Array
-) -> tuple[VectorState, VectorTimeStep]:
-    """One step of N environments in which ended episodes are followed by new ones: actions int32 [N, A, 2]."""
-    shape: Any = _Shape(layout, layout.num_agents)
-    return VectorEnv(shape, num_envs).step(params, state, actions)
+@functools.partial(jax.jit, static_argnums=0)
+def restart(
+    layout: Layout, params: EnvParams, before: EnvState, state: EnvState, observation: jax.Array, ended: jax.Array
+) -> tuple[EnvState, jax.Array]:
+    """`state` and `observation`, with the episodes that follow those of `before` in the environments `ended`, bool [B].
 
+    They are the same episodes that a `VectorEnv` would continue with.
+    """
 
-@dataclass(frozen=True)
-class _Shape:
-    """What a VectorEnv reads of its MettaGrid. A whole one would tie the compiled step to one environment."""
+    def fresh(rows: jax.Array) -> tuple[EnvState, jax.Array]:
+        new, timestep = reset(layout, params, next_keys(before.key[rows]))
+        return new, timestep.observation
 
-    layout: Layout
-    num_agents: int
+    return replace_all(ended, fresh, (state, observation))

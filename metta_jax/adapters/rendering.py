@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 from metta_jax.adapters.episode import Episode
@@ -11,7 +10,7 @@ RENDER_MODES = ("human", "ansi", "rgb_array")
 
 
 class Renderer:
-    """Draws in one of RENDER_MODES, or not at all.
+    """Draw in one of RENDER_MODES, or not at all.
 
     Raises:
       ValueError: there is no such mode.
@@ -28,7 +27,8 @@ class Renderer:
         if self.mode is None:
             return None
         objects = episode.grid_objects().values()
-        viewer: Any = importlib.import_module("metta_jax.viewer")  # only those who look need it
+        from metta_jax import viewer  # only those who look need it
+
         if self.mode == "rgb_array":
             height, width = episode.game.maps[episode.map_index].grid.shape
             return viewer.draw(objects, (width, height))
@@ -41,7 +41,7 @@ class Renderer:
         return None
 
     def close(self) -> None:
-        """Gives the terminal back."""
+        """Restore the terminal."""
         if self._screen is not None:
             self._screen.__exit__(None, None, None)
             self._screen = None

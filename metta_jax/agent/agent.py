@@ -12,18 +12,26 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 
+from grid_kernels.compiled import compiled
 from metta_jax.agent import forward, weights
-from metta_jax.agent.actions import ActionSpace
 from metta_jax.agent.binding import PolicyNames, bind, check_window
 from metta_jax.agent.build import NetworkBuild, build_network
-from metta_jax.agent.device import find_device
+from metta_jax.agent.device import device_name, find_device
 from metta_jax.agent.features import warn_invisible
-from metta_jax.agent.forward import Outputs
+from metta_jax.agent.forward import PolicyOutput
 from metta_jax.agent.network import ComponentNetwork, Recurrent
+from metta_jax.agent.policy import Policy
 from metta_jax.agent.tables import AgentTables
 from metta_jax.agent.weights import LayerInfo
 from metta_jax.config.agent import AgentConfig
+from metta_jax.mettagrid import EnvSpec
+from metta_jax.mettagrid.arguments import check_env_spec, check_key, kind_of
+from metta_jax.mettagrid.device import Device
+from metta_jax.mettagrid.engine_path import EnginePath, path_of
+from metta_jax.mettagrid.env_spec import has_unique_tokens
+from metta_jax.mettagrid.spaces import ActionSpace
 
 Params = dict[str, Any]
 
@@ -31,7 +39,7 @@ _DTYPES = ("float32", "bfloat16")
 
 
 @dataclasses.dataclass(frozen=True, init=False, eq=False)
-class Agent:
+class Agent(Policy):
     """A policy without its parameters; every method is a pure function.
 
     Args:
@@ -40,8 +48,12 @@ class Agent:
       config: the name of a preset, an AgentConfig, a mapping for one, or a Flax module (see `network.Architecture`).
         None means the preset "default".
       device: where `init` puts parameters: "cpu", "cuda:1", "tpu", or a list "cuda,cpu" of which the first one that is
-        there counts. None means the config's, or JAX's default.
-      dtype: of the computation, "float32" or "bfloat16"; parameters, recurrent state and outputs are always float32.
+        there counts. None means the config's; if that has none, parameters go where the environment is that they are
+        trained in.
+      dtype: of the products up to the recurrent core, "float32" or "bfloat16"; None: bfloat16 on an accelerator,
+        float32 on a CPU. Parameters, the core, the heads behind it and outputs are always float32.
+      engine_path: "wide" or "narrow", or an `EnginePath`: whether the network takes the form for an accelerator or for
+        a CPU. None: that of `env`, or what suits `device`.
       policy: `metadata()` of a saved policy; its names decide how `env` is translated.
 
     Raises:
@@ -59,33 +71,42 @@ class Agent:
     hidden_size: int
     num_layers: int
     dtype: str
-    device: Any
+    path: EnginePath
+    device: Device | None
+    needs_unique_tokens: bool
     _source: Any = dataclasses.field(repr=False)
     _build: NetworkBuild = dataclasses.field(repr=False)
 
     def __init__(
         self,
-        env: Any,
+        env: EnvSpec,
         config: AgentConfig | Mapping[str, Any] | str | nn.Module | None = None,
-        device: Any = None,
+        device: Device | str | None = None,
         *,
-        dtype: str = "float32",
+        dtype: str | None = None,
+        engine_path: EnginePath | str | None = None,
         policy: Mapping[str, Any] | None = None,
     ) -> None:
-        if dtype not in _DTYPES:
+        if dtype is not None and dtype not in _DTYPES:
             raise ValueError(f"dtype: {dtype!r} is not one of {', '.join(_DTYPES)}")
+        check_env_spec(env)
+        _check_config(config)
         source = config if isinstance(config, nn.Module) else AgentConfig.model_validate(config or "default")
         if device is None and isinstance(source, AgentConfig):
             device = source.device
         known = None if policy is None else PolicyNames.from_metadata(policy)
-        self._set(env, source, find_device(device), dtype, known, learn_new=False)
+        found = find_device(device)
+        path = path_of(env, found, engine_path)
+        dtype = dtype or ("bfloat16" if path.is_wide else "float32")
+        self._set(env, source, found, dtype, path, known, learn_new=False)
 
     def _set(
         self,
-        env: Any,
+        env: EnvSpec,
         source: AgentConfig | nn.Module,
-        device: Any,
+        device: Device | None,
         dtype: str,
+        path: EnginePath,
         known: PolicyNames | None,
         learn_new: bool,
     ) -> None:
@@ -95,7 +116,14 @@ class Agent:
         check_window(env, names, build.box_name)
         if build.box_name is not None:
             warn_invisible(names.feature_ids, names.num_channels)
-        network = build.make(names, int(env.num_observation_tokens), action_space.num_flat_actions, dtype)
+        network = build.make(
+            names,
+            int(env.num_observation_tokens),
+            action_space.num_flat_actions,
+            dtype,
+            wide=path.is_wide,
+            unique_tokens=has_unique_tokens(env),
+        )
         fields = {
             "config": source if isinstance(source, AgentConfig) else None,
             "network": network,
@@ -105,26 +133,28 @@ class Agent:
             "hidden_size": build.hidden_size,
             "num_layers": build.num_layers,
             "dtype": dtype,
+            "path": path,
             "device": device,
+            "needs_unique_tokens": path.is_wide and has_unique_tokens(env),
             "_source": source,
             "_build": build,
         }
         for name, value in fields.items():
             object.__setattr__(self, name, value)
 
-    def bind(self, env: Any, *, learn_new: bool = False) -> Agent:
+    def bind(self, env: EnvSpec, *, learn_new: bool = False) -> Agent:
         """The same policy for another environment; the parameters stay valid.
 
         Features and actions are matched by name. Unknown features are dropped, or learned with `learn_new` (when
-        training goes on there); unknown actions get new rows of the embedding table. With as many actions and tokens as
-        before nothing recompiles that takes the tables as an argument.
+        training continues there); unknown actions get new rows of the embedding table. With as many actions and tokens
+        as before nothing recompiles that takes the tables as an argument.
         """
         bound = object.__new__(Agent)
-        bound._set(env, self._source, self.device, self.dtype, self.names, learn_new)
+        bound._set(env, self._source, self.device, self.dtype, self.path, self.names, learn_new)
         return bound
 
     def metadata(self) -> dict[str, Any]:
-        """What a saved policy needs beside its parameters and its configuration, as JSON-able values.
+        """What a saved policy needs in addition to its parameters and its configuration, as JSON-able values.
 
         `Agent(env, config, policy=metadata)` restores it.
         """
@@ -132,6 +162,15 @@ class Agent:
             "recurrent_shape": [self.num_layers, self.hidden_size],
             "dtype": self.dtype,
         }
+
+    def __repr__(self) -> str:
+        network = type(self._source).__name__ if self.config is None else self.config.preset or "own components"
+        place = "" if self.device is None else f", on {device_name(self.device)}"
+        return (
+            f"Agent({network}): {self.num_params():,} parameters, {self.num_flat_actions} flat actions, window "
+            f"{self.names.obs_width}x{self.names.obs_height}, memory {self.num_layers}x{self.hidden_size}, "
+            f"{self.dtype}{place}"
+        )
 
     @property
     def num_flat_actions(self) -> int:
@@ -149,6 +188,11 @@ class Agent:
         return isinstance(self.network, ComponentNetwork) and self.network.graph.mixes_rows
 
     @functools.cached_property
+    def uses_dropout(self) -> bool:
+        """Whether evaluating depends on its key. A user's module gets none."""
+        return isinstance(self.network, ComponentNetwork) and self.network.graph.uses_dropout
+
+    @functools.cached_property
     def parameter_layers(self) -> tuple[LayerInfo, ...]:
         """The layers whose weights are clipped, regularized and analyzed: Linear and Conv2d, or the `kernel`s of a
         user's module. Each has name, path, clip_scale, l2_init_scale, analyze_weights."""
@@ -160,9 +204,13 @@ class Agent:
 
     def init(self, key: jax.Array) -> Params:
         """Fresh parameters: a nested dict of float32 arrays. Consumes the key."""
-        create = functools.partial(self._build.init, self.network, self.tables.on_device())
-        params = jax.jit(create)(key)
+        check_key(key)
+        params = self._create(key)
         return params if self.device is None else jax.device_put(params, self.device)
+
+    @compiled
+    def _create(self, key: jax.Array) -> Params:
+        return self._build.init(self.network, self.tables.on_device(), key)
 
     def num_params(self) -> int:
         """The number of trainable numbers."""
@@ -185,13 +233,13 @@ class Agent:
         *,
         greedy: bool = False,
         tables: AgentTables | None = None,
-    ) -> tuple[Outputs, Recurrent]:
-        """Runs the policy: ((action, logprob, entropy, value, log_probs), recurrent).
+    ) -> tuple[PolicyOutput, Recurrent]:
+        """Run the policy: its `PolicyOutput`, and the recurrent state after the last slot.
 
-        | mode | observation | action | outputs |
+        | mode | observation | action | output |
         |---|---|---|---|
-        | acting | uint8 [B, M, 3] | None | int32 [B, 2], logprob [B], entropy [B], value [B, 1], log_probs [B, F] |
-        | evaluating | uint8 [B, T, M, 3] | [B, T, 2] | action as given, the others flat over B * T, batch first |
+        | acting | uint8 [B, M, 3] | None | action int32 [B, 2], the others [B, ...] |
+        | evaluating | uint8 [B, T, M, 3] | [B, T, 2] | action as given, the others [B * T, ...], batch first |
 
         Args:
           recurrent: (h, c), each float32 [layers, B, hidden]; None = zeros.
@@ -203,12 +251,15 @@ class Agent:
         The log-probability of a pair outside the action table is NaN; `action_space.flat_index` checks on the host.
         Raises ValueError for shapes that do not fit.
         """
+        _check_params(params)
         recurrent, reset = self._check(observation, recurrent, action, reset)
         tables = (self.tables if tables is None else tables).on_device()
         if action is not None:
             return forward.evaluate(self.network, params, tables, observation, recurrent, reset, action, key)
         if key is None and not greedy:
             raise ValueError("key: None; sampling an action needs a key (or greedy=True)")
+        if key is not None:
+            check_key(key)
         return forward.act(self.network, params, tables, observation, recurrent, reset, None if greedy else key)
 
     def act(
@@ -223,8 +274,8 @@ class Agent:
         tables: AgentTables | None = None,
     ) -> tuple[jax.Array, Recurrent]:
         """Actions int32 [B, 2] for observation [B, M, 3], and the carry for the next call. See `apply`."""
-        outputs, carry = self.apply(params, observation, carry, key, reset=reset, greedy=greedy, tables=tables)
-        return outputs[0], carry
+        output, carry = self.apply(params, observation, carry, key, reset=reset, greedy=greedy, tables=tables)
+        return output.action, carry
 
     def act_numpy(
         self,
@@ -233,17 +284,28 @@ class Agent:
         carry: tuple[np.ndarray, np.ndarray] | None = None,
         seed: int | None = None,
         *,
-        reset: np.ndarray | None = None,
+        reset: npt.ArrayLike | None = None,
         greedy: bool = False,
     ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray]]:
         """`act` for loops without JAX: NumPy arrays in and out, compiled once per shape. Needs a `seed` or `greedy`."""
+        _check_params(params)
         recurrent, cleared = self._check(jnp.asarray(observation), carry, None, reset)
         if seed is None and not greedy:
             raise ValueError("seed: None; sampling an action needs a seed (or greedy=True)")
         key = None if greedy else jax.random.key(seed or 0)
         observation = np.asarray(observation, np.uint8)
-        outputs, state = _ACT(self.network, params, self.tables, observation, recurrent, cleared, key)
-        return np.asarray(outputs[0]), (np.asarray(state[0]), np.asarray(state[1]))
+        output, state = _ACT(self.network, params, self.tables, observation, recurrent, cleared, key)
+        return np.asarray(output.action), (np.asarray(state[0]), np.asarray(state[1]))
+
+    @property
+    def l2_init_weight_update_interval(self) -> int:
+        """Of the configuration; a user's module has none."""
+        return 0 if self.config is None else self.config.l2_init_weight_update_interval
+
+    @property
+    def analyze_weights_interval(self) -> int:
+        """Of the configuration; a user's module has none."""
+        return 0 if self.config is None else self.config.analyze_weights_interval
 
     def weight_limits(self, params: Mapping[str, Any]) -> dict[str, jax.Array]:
         """Bounds of weight clipping by layer, float32 [], from the *initial* parameters; {} if clip_range is 0."""
@@ -253,7 +315,7 @@ class Agent:
         """The parameters with the weights of parameter layers clamped to `limits` = `weight_limits(initial params)`.
 
         Without limits nothing may have to be clipped (clip_range 0), else ValueError: bounds are relative to the
-        largest initial weight, which the current parameters do not tell.
+        largest initial weight, which cannot be read off the current parameters.
         """
         if self._clip_range == 0:
             return dict(params)
@@ -281,11 +343,16 @@ class Agent:
     def _check(
         self, observation: jax.Array, recurrent: Any, action: jax.Array | None, reset: Any
     ) -> tuple[Recurrent, jax.Array]:
-        """Checks shapes and fills in what was not given."""
+        """Check shapes and fill in what was not given."""
         num_axes = 3 if action is None else 4
+        if not hasattr(observation, "ndim"):
+            hint = "; give its .observation" if hasattr(observation, "observation") else ""
+            raise ValueError(f"observation: {kind_of(observation)} is not an array{hint}")
         if observation.ndim != num_axes or observation.shape[-1] != 3:
             wanted = "[B, tokens, 3] (acting)" if action is None else "[B, T, tokens, 3] (evaluating)"
-            raise ValueError(f"observation: shape {observation.shape} is not {wanted}")
+            is_batch = action is None and observation.ndim == 4
+            hint = ": observation.reshape(-1, *observation.shape[2:]) makes rows of all agents" if is_batch else ""
+            raise ValueError(f"observation: shape {observation.shape} is not {wanted}{hint}")
         slots, batch = observation.shape[: num_axes - 2], observation.shape[0]
         if action is not None and action.shape != (*slots, 2):
             raise ValueError(f"action: shape {action.shape} is not {(*slots, 2)}")
@@ -300,6 +367,25 @@ class Agent:
         if reset.shape != slots:
             raise ValueError(f"reset: shape {reset.shape} is not {slots}")
         return recurrent, reset
+
+
+def _check_config(config: Any) -> None:
+    """Raise ValueError for arguments that are easily mistaken for a network."""
+    if isinstance(config, type) and issubclass(config, nn.Module):
+        raise ValueError(f"config: {kind_of(config)} is given, an instance is needed: {config.__name__}(...)")
+    if all(hasattr(config, name) for name in ("action_names", "num_observation_tokens")):
+        raise ValueError("config: is an environment; it comes first, Agent(env, config)")
+    if config is not None and not isinstance(config, AgentConfig | Mapping | str | nn.Module):
+        raise ValueError(
+            f"config: {kind_of(config)} is not a network; give a preset's name, an AgentConfig, a mapping for one, "
+            "or a module of flax.linen"
+        )
+
+
+def _check_params(params: Any) -> None:
+    if not isinstance(params, Mapping):
+        hint = "; give its .params" if hasattr(params, "params") else ""
+        raise ValueError(f"params: {kind_of(params)} is not a mapping of parameters{hint}")
 
 
 # One compiled function for all agents with an equal network, whichever environment they are bound to.

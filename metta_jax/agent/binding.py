@@ -6,9 +6,11 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from metta_jax.agent.actions import ActionSpace, assign_action_rows
+from metta_jax.agent.actions import assign_action_rows
 from metta_jax.agent.features import bind_features
 from metta_jax.agent.tables import AgentTables
+from metta_jax.mettagrid import EnvSpec
+from metta_jax.mettagrid.spaces import ActionSpace
 
 METADATA_KEYS = (
     "original_feature_mapping",
@@ -64,9 +66,13 @@ class PolicyNames:
 
 
 def bind(
-    env: Any, action_space: ActionSpace, num_embeddings: int, known: PolicyNames | None = None, learn_new: bool = False
+    env: EnvSpec,
+    action_space: ActionSpace,
+    num_embeddings: int,
+    known: PolicyNames | None = None,
+    learn_new: bool = False,
 ) -> tuple[PolicyNames, AgentTables]:
-    """Binds a policy to an environment; without `known` for the first time.
+    """Bind a policy to an environment; without `known` for the first time.
 
     See `features.bind_features` and `actions.assign_action_rows` for the rules. New action names always get rows; new
     feature names only with `learn_new`.
@@ -91,8 +97,8 @@ def bind(
     return names, AgentTables.make(features, action_space, action_rows)
 
 
-def check_window(env: Any, names: PolicyNames, box_name: str | None) -> None:
-    """Raises ValueError if a network that reads the window as a box meets another window size."""
+def check_window(env: EnvSpec, names: PolicyNames, box_name: str | None) -> None:
+    """Raise ValueError if a network that reads the window as a box meets another window size."""
     theirs, ours = (int(env.obs_height), int(env.obs_width)), (names.obs_height, names.obs_width)
     if box_name is not None and theirs != ours:
         raise ValueError(

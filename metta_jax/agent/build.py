@@ -41,18 +41,24 @@ class NetworkBuild:
     box_name: str | None
     layers: tuple[LayerInfo, ...]
 
-    def make(self, names: PolicyNames, num_tokens: int, num_actions: int, dtype: str) -> nn.Module:
-        """The network for a policy with these names. Raises ValueError for shapes that do not fit."""
+    def make(
+        self, names: PolicyNames, num_tokens: int, num_actions: int, dtype: str, *, wide: bool, unique_tokens: bool
+    ) -> nn.Module:
+        """The network for a policy with these names. Raises ValueError for shapes that do not fit.
+
+        `wide` chooses the form of each component for an accelerator, where there are two.
+        """
         facts = Facts(
             obs_height=names.obs_height,
             obs_width=names.obs_width,
             num_tokens=num_tokens,
             num_channels=names.num_channels,
             num_actions=num_actions,
+            unique_tokens=unique_tokens,
         )
         if isinstance(self.source, nn.Module):
             return ArchitectureNetwork(self.source, facts, jnp.dtype(dtype))
-        return ComponentNetwork(build_graph(self.source, facts), jnp.dtype(dtype))
+        return ComponentNetwork(build_graph(self.source, facts), jnp.dtype(dtype), wide)
 
     def init(self, network: nn.Module, tables: AgentTables, key: jax.Array) -> Params:
         """Initial parameters of `network`."""
@@ -62,11 +68,12 @@ class NetworkBuild:
 
 
 def build_network(source: AgentConfig | nn.Module) -> NetworkBuild:
-    """Checks everything about a network that does not depend on an environment."""
+    """Check everything about a network that does not depend on an environment."""
     if isinstance(source, nn.Module):
         sizes = [getattr(source, name, None) for name in ("hidden_size", "num_layers")]
         if not all(isinstance(size, int) and size >= 0 for size in sizes):
             raise ValueError(f"{type(source).__name__}: needs the whole numbers hidden_size and num_layers")
+        _check_hash(source)
         return NetworkBuild(source, _default(ActionEmbedding, "num_embeddings"), *sizes, None, ())  # type: ignore[arg-type]
     components = preset(source.preset)["components"] if source.preset is not None else source.components
     definition = parse_components(components)
@@ -80,6 +87,20 @@ def build_network(source: AgentConfig | nn.Module) -> NetworkBuild:
         box_name=boxes[0] if boxes else None,
         layers=tuple(_layer_info(part) for part in definition.components if _is_layer(part)),
     )
+
+
+def _check_hash(module: nn.Module) -> None:
+    """Raise ValueError for a module that cannot be hashed, and so cannot be a key of compiled programs."""
+    try:
+        hash(module)
+    except TypeError:
+        fields = {field.name: getattr(module, field.name, None) for field in dataclasses.fields(module)}
+        name = next((name for name, value in fields.items() if hasattr(value, "shape")), None)
+        what = "a field has no hash" if name is None else f"its field {name!r} is an array"
+        raise ValueError(
+            f"{type(module).__name__}: {what}; make arrays in __call__ (self.param for those that learn), fields are "
+            "numbers, text and tuples"
+        ) from None
 
 
 def _init_components(network: ComponentNetwork, key: jax.Array) -> Params:
@@ -101,7 +122,7 @@ def _init_components(network: ComponentNetwork, key: jax.Array) -> Params:
 
 
 def _init_architecture(network: nn.Module, build: NetworkBuild, tables: AgentTables, key: jax.Array) -> Params:
-    facts: Facts = network.facts  # type: ignore[attr-defined]
+    facts: Facts = network.facts
     observation = jnp.full((1, 1, facts.num_tokens, 3), 255, jnp.uint8)
     state = jnp.zeros((build.num_layers, 1, build.hidden_size), jnp.float32)
     context = forward.make_context(tables, observation, (state, state), jnp.zeros((1, 1), bool), None)

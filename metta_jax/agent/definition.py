@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from metta_jax.agent.components import ALIASES, COMPONENTS, Component
 from metta_jax.agent.components.base import option_fields
+from metta_jax.agent.components.merges import Merge
 from metta_jax.agent.options import check_option
+from metta_jax.config.hints import suggestion
 
 _LOGGER = logging.getLogger(__name__)
 
 REQUIRED_COMPONENTS = ("_core_", "_action_embeds_", "_action_", "_value_")
 
-# Options that the original's own presets carry although nothing read them. Accepted, with a log line.
-DEAD_OPTIONS = {"effective_rank": None, "mlp_out_hidden_dim": None, "qk_dim": "ObsSelfAttn"}
+# Options in the original's own files that nothing read, and the classes they belong to. Accepted, with a log line.
+DEAD_OPTIONS: Mapping[str, type[Component]] = {
+    "effective_rank": Component,
+    "mlp_out_hidden_dim": Component,
+    "qk_dim": COMPONENTS["ObsSelfAttn"],
+    "output_size": Merge,
+    "input_source": COMPONENTS["Embedding"],
+}
+OTHER_NAMES = {"bias": "use_bias"}  # names there -> here
 
 _STRUCTURE = ("_target_", "type", "sources", "nn_params", "name")
 
@@ -49,11 +57,11 @@ class NetworkDefinition:
 
 
 def parse_components(components: Mapping[str, Mapping[str, Any]]) -> NetworkDefinition:
-    """Checks a mapping name -> component {`_target_` or `type`, `sources`, `nn_params`, options}.
+    """Check a mapping name -> component {`_target_` or `type`, `sources`, `nn_params`, options}.
 
-    Options may stand beside `sources` or inside `nn_params`. Raises ValueError for unknown targets and options, values
-    of a wrong type, missing options, sources that do not exist, and required components that are missing or of another
-    kind. What depends on shapes is checked when the graph is built.
+    Options may be given next to `sources` or inside `nn_params`. Raises ValueError for unknown targets and options,
+    values of a wrong type, missing options, sources that do not exist, and required components that are missing or of
+    another kind. What depends on shapes is checked when the graph is built.
     """
     parsed = tuple(_parse_component(name, entry) for name, entry in components.items())
     for name in REQUIRED_COMPONENTS:
@@ -69,7 +77,7 @@ def parse_components(components: Mapping[str, Mapping[str, Any]]) -> NetworkDefi
             if source.name not in components:
                 raise ValueError(
                     f"components.{component.name}.sources: no component '{source.name}'"
-                    f"{_suggestion(source.name, components)}; there are {_listed(components)}"
+                    f"{suggestion(source.name, components)}; there are {_listed(components)}"
                 )
     return NetworkDefinition(parsed)
 
@@ -85,7 +93,7 @@ def _parse_component(name: str, entry: Mapping[str, Any]) -> ComponentDefinition
     kind_name = ALIASES.get(kind_name, kind_name)
     if kind_name not in COMPONENTS:
         raise ValueError(
-            f"{path}: unknown component '{targets[0]}'{_suggestion(kind_name, COMPONENTS)}; "
+            f"{path}: unknown component '{targets[0]}'{suggestion(kind_name, COMPONENTS)}; "
             f"known are {_listed(sorted(COMPONENTS))}"
         )
     if entry.get("name", name) != name:
@@ -104,7 +112,7 @@ def _given_options(path: str, entry: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError(f"{path}.nn_params: {nested!r} is not a mapping")
     for key, value in nested.items():
         if key in options:
-            raise ValueError(f"{path}.nn_params.{key}: given twice, here and beside nn_params")
+            raise ValueError(f"{path}.nn_params.{key}: given twice, here and next to nn_params")
         options[key] = value
     return options
 
@@ -113,15 +121,17 @@ def _parse_options(path: str, kind: type[Component], given: Mapping[str, Any]) -
     fields = option_fields(kind)
     annotations = kind.option_annotations()
     options = []
-    for key, value in given.items():
+    for written, value in given.items():
+        key = written if written in fields else OTHER_NAMES.get(written, written)
         if key in fields:
+            if key != written and key in given:
+                raise ValueError(f"{path}.{written}: given twice, also as {key}")
             options.append((key, check_option(f"{path}.{key}", value, annotations[key])))
-        elif key in DEAD_OPTIONS and DEAD_OPTIONS[key] in (None, kind.__name__):
+        elif issubclass(kind, DEAD_OPTIONS.get(key, ())):
             _LOGGER.info("%s.%s has no effect and is ignored", path, key)
         else:
-            raise ValueError(
-                f"{path}.{key}: {kind.__name__} has no such option{_suggestion(key, fields)}; it has {_listed(fields)}"
-            )
+            hint = suggestion(written, fields)
+            raise ValueError(f"{path}.{written}: {kind.__name__} has no such option{hint}; it has {_listed(fields)}")
     for key, field in fields.items():
         missing = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if missing and key not in given:
@@ -157,8 +167,3 @@ def _parse_source(path: str, kind: type[Component], entry: Any) -> Source:
 
 def _listed(names: Any) -> str:
     return ", ".join(names) or "none"
-
-
-def _suggestion(name: str, known: Any) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean '{close[0]}'?)" if close else ""

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-NUM_FEATURES = 256
-UNKNOWN_FEATURE = 255  # the id of padding tokens, and of features that the policy does not know
+from metta_jax.config.features import NO_FEATURE
+
+UNKNOWN_FEATURE = NO_FEATURE  # the id of padding tokens, and of features that the policy does not know
+NUM_FEATURES = UNKNOWN_FEATURE + 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +41,7 @@ def bind_features(
     known_normalizations: Mapping[str, float] | None = None,
     learn_new: bool = False,
 ) -> FeatureBinding:
-    """Binds `features` {name: {"id", "normalization"}} to a policy.
+    """Bind `features` {name: {"id", "normalization"}} to a policy.
 
     Without `known_ids` this is the first binding: the policy takes over the environment's ids. Otherwise ids are
     translated by name; unknown names become 255, or with `learn_new` get an id of their own: the environment's if it
@@ -70,7 +72,7 @@ def bind_features(
 
 
 def warn_invisible(name_to_id: Mapping[str, int], num_channels: int) -> None:
-    """Warns about names whose id does not fit a box that was built with `num_channels` channels."""
+    """Warn about names whose id does not fit a box that was built with `num_channels` channels."""
     beyond = sorted(name for name, feature_id in name_to_id.items() if feature_id >= num_channels)
     if beyond:
         warnings.warn(

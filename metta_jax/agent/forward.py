@@ -6,7 +6,7 @@ B environments' agents, T steps, M tokens, F flat actions, N = B * T rows, batch
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -17,13 +17,21 @@ from metta_jax.agent.components import Context
 from metta_jax.agent.network import NetworkOutput, Recurrent
 from metta_jax.agent.tables import AgentTables
 
-Outputs = tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array]
+
+class PolicyOutput(NamedTuple):
+    """What a policy says of N rows. N = B in acting mode, B * T in evaluating mode, batch first."""
+
+    action: jax.Array  # int32 [B, 2] (acting) or [B, T, 2] (evaluating): type and argument
+    logprob: jax.Array  # float32 [N], of the action
+    entropy: jax.Array  # float32 [N]
+    value: jax.Array  # float32 [N, 1]
+    log_probs: jax.Array  # float32 [N, F], of all flat actions
 
 
 def make_context(
     tables: AgentTables, observation: jax.Array, recurrent: Recurrent, reset: jax.Array, key: jax.Array | None
 ) -> Context:
-    """Splits observation uint8 [B, T, M, 3] into tokens with the policy's feature ids."""
+    """Split observation uint8 [B, T, M, 3] into tokens with the policy's feature ids."""
     tokens = observation.reshape(-1, *observation.shape[2:])
     return Context(
         location=tokens[..., 0],
@@ -52,7 +60,7 @@ def act(
     recurrent: Recurrent,
     reset: jax.Array,
     key: jax.Array | None,
-) -> tuple[Outputs, Recurrent]:
+) -> tuple[PolicyOutput, Recurrent]:
     """Acting mode: observation [B, M, 3], reset [B]; without a key the most probable action is taken."""
     context = make_context(tables, observation[:, None], recurrent, reset[:, None], None)
     output, recurrent = run_network(network, params, context)
@@ -63,7 +71,7 @@ def act(
         flat_action = distribution.sample(key, log_probs)
     action = tables.flat_actions[flat_action]
     logprob = distribution.pick(log_probs, flat_action)
-    return (action, logprob, distribution.entropy(log_probs), output.value, log_probs), recurrent
+    return PolicyOutput(action, logprob, distribution.entropy(log_probs), output.value, log_probs), recurrent
 
 
 def evaluate(
@@ -75,7 +83,7 @@ def evaluate(
     reset: jax.Array,
     action: jax.Array,
     key: jax.Array | None,
-) -> tuple[Outputs, Recurrent]:
+) -> tuple[PolicyOutput, Recurrent]:
     """Evaluating mode: observation [B, T, M, 3], reset [B, T], action [B, T, 2]; the rest comes out flat, [N, ...].
 
     The log-probability of a pair outside the action table is NaN: nothing traced can raise. With a key dropout is on.
@@ -85,4 +93,4 @@ def evaluate(
     log_probs = jax.nn.log_softmax(output.logits, axis=-1)
     flat_action, valid = distribution.flat_index(action.reshape(-1, 2), tables.action_offsets, tables.max_args)
     logprob = jnp.where(valid, distribution.pick(log_probs, flat_action), jnp.nan)
-    return (action, logprob, distribution.entropy(log_probs), output.value, log_probs), recurrent
+    return PolicyOutput(action, logprob, distribution.entropy(log_probs), output.value, log_probs), recurrent

@@ -42,13 +42,32 @@ class Graph:
         return next(node for node in self.nodes if node.name == name)
 
     @property
+    def core_and_heads(self) -> frozenset[str]:
+        """The components that compute in float32 whatever the compute dtype: the memory and the heads behind it.
+
+        A state records an observation in small differences: rounded to the 8 bits of bfloat16 they are gone, and
+        log-probabilities are off by hundredths, which is as much as a step of PPO changes them. The memory would carry
+        its roundings on, and they are not the same in one step and in a loop over steps.
+        """
+        names = {"_core_", "_value_", "_action_", "_action_embeds_"}
+        for node in self.nodes:  # sources come before their users
+            if any(source.name in names for source in node.definition.sources):
+                names.add(node.name)
+        return frozenset(names)
+
+    @property
     def mixes_rows(self) -> bool:
         """Whether a component mixes the rows of a call."""
         return any(COMPONENTS[node.definition.kind].mixes_rows for node in self.nodes)
 
+    @property
+    def uses_dropout(self) -> bool:
+        """Whether a component does something else with a dropout key."""
+        return any(node.component(parent=None).uses_dropout for node in self.nodes)
+
 
 def build_graph(definition: NetworkDefinition, facts: Facts) -> Graph:
-    """Orders the components backward from `_value_` and `_action_` and computes their shapes.
+    """Order the components backward from `_value_` and `_action_` and compute their shapes.
 
     Raises ValueError for cycles, components that nothing reaches, options or shapes that do not fit.
     """

@@ -17,24 +17,35 @@ Initializer = Callable[[jax.Array], jax.Array]
 INITIALIZATIONS = ("Orthogonal", "Xavier", "Normal", "max_0_01")
 
 
+def initialization_name(written: str) -> str:
+    """The name as `INITIALIZATIONS` has it; the original's files write it in any case.
+
+    Raises ValueError("Invalid initialization method: X") for an unknown one.
+    """
+    for name in INITIALIZATIONS:
+        if written.lower() == name.lower():
+            return name
+    raise ValueError(f"Invalid initialization method: {written}")
+
+
 def kernel_initializer(initialization: str, nonlinearity: str | None) -> Initializer:
     """Initializer of a kernel [..., in, out] (leading axes belong to `in`) by the original's name for it.
 
     Raises ValueError("Invalid initialization method: X") for an unknown one.
     """
+    initialization = initialization_name(initialization)
     if initialization == "Orthogonal":
         return orthogonal(math.sqrt(2.0) if nonlinearity == "nn.Tanh" else 1.0)
     if initialization == "Xavier":
         return lambda noise: uniform(xavier_limit(noise.shape))(noise)
     if initialization == "Normal":
         return lambda noise: normal(normal_std(noise.shape))(noise)
-    if initialization == "max_0_01":
-        return uniform(0.01)
-    raise ValueError(f"Invalid initialization method: {initialization}")
+    return uniform(0.01)
 
 
 def largest_weight(initialization: str | None, kernel: jax.Array) -> jax.Array:
     """float32 []: the "largest weight" that weight clipping is relative to; `kernel` holds the initial weights."""
+    initialization = None if initialization is None else initialization_name(initialization)
     if initialization == "Xavier":
         return jnp.asarray(xavier_limit(kernel.shape), jnp.float32)
     if initialization == "Normal":

@@ -1,4 +1,4 @@
-"""One LSTM layer over time, as an array function with its own backward pass.
+"""One LSTM layer over time, as an array function with its own backward pass, in the form that a CPU prefers.
 
 T steps, B sequences, H hidden units. The four gates are four arrays from end to end: XLA's CPU backend does not
 vectorize an expression that reads several parts of one array of a loop, and such an expression takes 6 times as long.
@@ -6,13 +6,18 @@ vectorize an expression that reads several parts of one array of a loop, and suc
 
 from __future__ import annotations
 
+import functools
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
 from metta_jax.agent.arrays import matmul
+from metta_jax.agent.lstm_wide import input_product, unroll_wide, wide_step
 
 State = tuple[jax.Array, jax.Array]
 Gates = tuple[jax.Array, jax.Array, jax.Array, jax.Array]  # input, forget, cell, output
+Saved = tuple[Any, ...]  # by the forward pass for the backward one
 
 
 def lstm_layer(
@@ -23,13 +28,22 @@ def lstm_layer(
     kernel_input: jax.Array,
     kernel_hidden: jax.Array,
     bias: jax.Array,
+    *,
+    wide: bool = False,
+    kept_dtype: Any = None,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Runs T steps.
+    """Run T steps.
 
     x [T, B, in] and the kernels [in, 4H], [H, 4H] have the compute dtype; h, c float32 [B, H]; keep bool [T, B] is
     false where the state is zeroed before the step; bias float32 [4H], gates in the order input, forget, cell, output.
-    Returns (outputs float32 [T, B, H], h, c).
+    Returns (outputs float32 [T, B, H], h, c). `wide` chooses the form for an accelerator, see `lstm_wide`; only there
+    the backward pass reads what was kept in `kept_dtype` (None: the compute dtype).
     """
+    if wide:
+        if x.shape[0] == 1:
+            h, c, _ = wide_step(input_product(x[0], kernel_input), keep[0], h, c, kernel_hidden, bias)
+            return h[None], h, c
+        return unroll_wide(kept_dtype or x.dtype, x, h, c, keep, kernel_input, kernel_hidden, bias)
     if x.shape[0] == 1:
         projected = _split(matmul(x[0], kernel_input).astype(jnp.float32) + bias[None, :])
         h, c, _ = _step(projected, h, c, keep[0], kernel_hidden)
@@ -39,7 +53,12 @@ def lstm_layer(
     return _unroll(projected, h, c, keep, kernel_hidden)
 
 
+# Each compiled on its own: JAX would recompile a scan whose body is a closure in every call outside of a jit.
+_compiled = functools.partial(jax.jit, inline=True)
+
+
 @jax.custom_vjp
+@_compiled
 def _unroll(
     projected: Gates, h: jax.Array, c: jax.Array, keep: jax.Array, kernel_hidden: jax.Array
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -51,9 +70,10 @@ def _unroll(
     return outputs, h, c
 
 
+@_compiled
 def _unroll_forward(
     projected: Gates, h: jax.Array, c: jax.Array, keep: jax.Array, kernel_hidden: jax.Array
-) -> tuple[tuple[jax.Array, jax.Array, jax.Array], tuple]:
+) -> tuple[tuple[jax.Array, jax.Array, jax.Array], Saved]:
     def body(state: State, inputs: tuple[Gates, jax.Array]) -> tuple[State, tuple[jax.Array, jax.Array, Gates]]:
         h, c, gates = _step(inputs[0], *state, inputs[1], kernel_hidden)
         return (h, c), (h, c, gates)
@@ -62,8 +82,9 @@ def _unroll_forward(
     return (all_h, last_h, last_c), (h, c, keep, kernel_hidden, all_h, all_c, all_gates)
 
 
+@_compiled
 def _unroll_backward(
-    saved: tuple, gradients: tuple[jax.Array, jax.Array, jax.Array]
+    saved: Saved, gradients: tuple[jax.Array, jax.Array, jax.Array]
 ) -> tuple[Gates, jax.Array, jax.Array, None, jax.Array]:
     """The loop carries the gradients of the state only; the kernel's gradient is one product over all steps.
 
@@ -77,7 +98,7 @@ def _unroll_backward(
     dtype = kernel_hidden.dtype
     transposed = [kernel.T for kernel in _split(kernel_hidden)]
 
-    def body(state: State, inputs: tuple) -> tuple[State, Gates]:
+    def body(state: State, inputs: tuple[jax.Array, Gates, jax.Array, jax.Array, jax.Array]) -> tuple[State, Gates]:
         d_h, d_c = state
         d_output, (in_gate, forget_gate, cell, out_gate), c, c_before, keep = inputs
         d_h = d_h + d_output

@@ -9,9 +9,11 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
+from metta_jax.agent.arrays import rounded
 from metta_jax.agent.components import Context, Facts
 from metta_jax.agent.components.actions import ActionEmbedding, MettaActorSingleHead
 from metta_jax.agent.graph import Graph
+from metta_jax.mettagrid.arguments import kind_of
 
 Recurrent = tuple[jax.Array, jax.Array]
 
@@ -56,27 +58,30 @@ class Architecture(Protocol):
 
 
 class ComponentNetwork(nn.Module):
-    """Runs every component of a graph once."""
+    """Run every component of a graph once; the memory and what follows from it in float32."""
 
     graph: Graph
     dtype: Any = jnp.float32
+    wide: bool = False
 
     @nn.compact
     def __call__(self, context: Context) -> tuple[NetworkOutput, Recurrent]:
         outputs: dict[str, jax.Array] = {}
         recurrent = context.recurrent
+        float32 = self.graph.core_and_heads
         for node in self.graph.nodes:
-            component = node.component(dtype=self.dtype, name=node.name)
+            dtype = jnp.float32 if node.name in float32 else self.dtype
+            component = node.component(dtype=dtype, wide=self.wide, kept_dtype=self.dtype, name=node.name)
             result = component(context, *(outputs[source.name] for source in node.definition.sources))
             if isinstance(result, tuple):
                 result, recurrent = result
-            outputs[node.name] = result
+            outputs[node.name] = rounded(result, result.dtype)
         logits, value = outputs["_action_"].astype(jnp.float32), outputs["_value_"].astype(jnp.float32)
         return NetworkOutput(logits, value), recurrent
 
 
 class ArchitectureNetwork(nn.Module):
-    """Gives a user's module the observation in the policy's feature ids, and its features a head."""
+    """A user's module, given the observation in the policy's feature ids, with heads on its features."""
 
     architecture: nn.Module
     facts: Facts
@@ -89,7 +94,13 @@ class ArchitectureNetwork(nn.Module):
         tokens = jnp.stack([context.location, feature, context.value], axis=-1)
         tokens = jnp.where(context.padding[..., None], jnp.uint8(255), tokens)
         observation = tokens.reshape(batch, num_steps, *tokens.shape[1:])
-        output, recurrent = self.architecture(observation, context.recurrent, context.reset)  # type: ignore[operator]
+        result = self.architecture(observation, context.recurrent, context.reset)
+        if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[0], ArchitectureOutput)):
+            raise ValueError(
+                f"{type(self.architecture).__name__}: returns {_returned(result)}, expected is "
+                "(ArchitectureOutput(value=..., logits=...), recurrent)"
+            )
+        output, recurrent = result
         if (output.logits is None) == (output.features is None):
             raise ValueError("architecture: must return either logits or features")
         logits = output.logits if output.features is None else self._head(context, output.features)
@@ -98,8 +109,15 @@ class ArchitectureNetwork(nn.Module):
 
     def _head(self, context: Context, features: jax.Array) -> jax.Array:
         features = features.reshape(-1, features.shape[-1])
-        shared: dict[str, Any] = {"facts": self.facts, "dtype": self.dtype}
+        shared: dict[str, Any] = {"facts": self.facts, "dtype": jnp.float32}
         embeds = ActionEmbedding(component_name="_action_embeds_", name="_action_embeds_", **shared)
         shapes = (features.shape[1:], (self.facts.num_actions, embeds.embedding_dim))
         actor = MettaActorSingleHead(component_name="_action_", name="_action_", source_shapes=shapes, **shared)
         return actor(context, features, embeds(context))
+
+
+def _returned(result: Any) -> str:
+    """Describe what a module returned, for an error message; a tracer is shown as an array."""
+    if isinstance(result, tuple):
+        return f"({', '.join(_returned(part) for part in result)})"
+    return "an array" if hasattr(result, "dtype") else kind_of(result)

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def check_option(path: str, value: Any, annotation: Any) -> Any:
-    """Returns `value` in the form of an option's annotation (lists become tuples), or raises ValueError with its path.
+    """Return `value` in the form of an option's annotation (lists become tuples), or raise ValueError with its path.
 
     Understands bool, int, float, str, None, unions of them and tuples. An int is fine for a float, a bool is no int.
     """

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from metta_jax.agent.definition import _suggestion
+from metta_jax.config.hints import suggestion
 
 
 def preset(name: str) -> dict[str, Any]:
     """The configuration of a preset. ValueError for an unknown name, with the known ones."""
     if name not in PRESETS:
-        raise ValueError(f"agent: no preset '{name}'{_suggestion(name, PRESETS)}; there are {', '.join(PRESETS)}")
+        raise ValueError(f"agent: no preset '{name}'{suggestion(name, PRESETS)}; there are {', '.join(PRESETS)}")
     return {
         "clip_range": 0.0,
         "analyze_weights_interval": 300,
@@ -108,8 +108,8 @@ def _tokens(attr_embed_dim: int, num_freqs: int) -> dict[str, Any]:
 
 
 def _cross_attention(**options: Any) -> dict[str, Any]:
-    dims = {"query_token_dim": 32, "qk_dim": 32, "v_dim": 32}
-    return {"type": "ObsLatentAttn", "sources": [{"name": "obs_fourier"}], "use_mask": True, **dims, **options}
+    fixed = {"use_mask": True, "query_token_dim": 32}
+    return {"type": "ObsLatentAttn", "sources": [{"name": "obs_fourier"}], **fixed, **options}
 
 
 def _self_attention(**options: Any) -> dict[str, Any]:

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metta_jax.agent.actions import ActionSpace
 from metta_jax.agent.features import FeatureBinding
+from metta_jax.mettagrid.spaces import ActionSpace
 
 
 class AgentTables(flax.struct.PyTreeNode):

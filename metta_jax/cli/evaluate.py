@@ -4,92 +4,76 @@ from __future__ import annotations
 
 import argparse
 import json
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import jax
+from rich.console import Console
 
-from metta_jax.cli.parser import place, seconds, seed, size
+from metta_jax.agent.device import device_name
+from metta_jax.cli.arguments.evaluate import END, START
 from metta_jax.cli.paths import database_errors, database_file, writable_directory, writable_file
+from metta_jax.cli.pending_stats import PendingStats
 from metta_jax.config import SimulationSuiteConfig
+from metta_jax.config.database_path import database_path
+from metta_jax.monitor import ActivityLine
 from metta_jax.store import PolicyRecord, PolicyStore
 from metta_jax.worlds.suites import get_suite
 
-START, END = "===JSON_OUTPUT_START===", "===JSON_OUTPUT_END==="
 
-_DESCRIPTION = f"""\
-Plays every simulation of a suite with each policy, and prints JSON between the lines {START} and
-{END}:
-
-  {{simulation_suite, policies: [{{policy_uri, checkpoints: [{{name, uri, metrics: {{reward_avg,
-    reward_avg_category_normalized, detailed}}, replay_url}}]}}]}}
-
-reward_avg is the mean over simulations, reward_avg_category_normalized the mean over categories."""
-
-_EXAMPLES = """\
-examples:
-  metta-jax eval out/forage/checkpoints --suite guide
-  metta-jax eval out/a/checkpoints out/b/checkpoints --world arena/basic simple --num-episodes 10
-  metta-jax eval out/forage/checkpoints --selector all --suite navigation --stats-db out/stats.duckdb"""
-
-
-def add(commands: Any) -> None:
-    """Adds the command to a parser."""
-    for name in ("eval", "sim"):  # the second is the original's name for it
-        parser = commands.add_parser(
-            name,
-            **({"help": "scores of policies in a suite, as JSON"} if name == "eval" else {}),
-            description=_DESCRIPTION,
-            epilog=_EXAMPLES,
-        )
-        parser.add_argument("policies", nargs="+", metavar="policy", help="a policy, or a directory of checkpoints")
-        what = parser.add_mutually_exclusive_group()
-        what.add_argument("--suite", help="see `metta-jax worlds suites` (default: guide)")
-        what.add_argument("--world", nargs="+", help="these worlds instead of a suite")
-        parser.add_argument("--num-episodes", type=size, help="of each simulation (default: the suite's)")
-        parser.add_argument("--max-time-s", type=seconds, help="of each simulation (default: the suite's)")
-        parser.add_argument(
-            "--selector",
-            choices=("latest", "top", "all", "rand"),
-            default="latest",
-            help="which of a directory's policies (default: %(default)s)",
-        )
-        parser.add_argument("--metric", default="score", help="what --selector top compares (default: %(default)s)")
-        parser.add_argument("--stats-db", type=place, help="add everything to this DuckDB database")
-        parser.add_argument("--replay-dir", type=place, help="write a replay of each episode")
-        parser.add_argument("--replay-base-url", help="where others can load the files of --replay-dir")
-        parser.add_argument("--seed", type=seed, default=0, help="of maps and actions (default: %(default)s)")
-        parser.add_argument("--greedy", action="store_true", help="take the most probable actions")
-        parser.add_argument("--device", help="(default: the best that there is)")
-        parser.set_defaults(run=_run)
-
-
-def _run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
     from metta_jax.sim import EvalStatsDB
 
     suite = _suite(options)
-    store = PolicyStore()
+    store = PolicyStore({"device": options.device and device_name(options.device)})
     # All are found before the first is played.
     found = [(uri, store.policy_records(uri, options.selector, metric=options.metric)) for uri in options.policies]
     if options.replay_dir is not None:
         writable_directory("--replay-dir", options.replay_dir)
     if options.stats_db is not None:
+        database_path("--stats-db", options.stats_db)
         writable_file("--stats-db", options.stats_db)
         if options.stats_db.exists():
             database_file("--stats-db", options.stats_db)
             with database_errors("--stats-db", options.stats_db):
                 EvalStatsDB.from_uri(options.stats_db).close()
-    policies = [
-        {"policy_uri": uri, "checkpoints": [_played(record, suite, store, options) for record in records]}
-        for uri, records in found
-    ]
-    print(START)
-    print(json.dumps({"simulation_suite": suite.name, "policies": policies}, indent=2))
-    print(END)
+    pending = None if options.stats_db is None else PendingStats(options.stats_db)
+    policies: list[dict[str, Any]] = []
+    is_complete = False
+    try:
+        for uri, records in found:
+            checkpoints: list[Mapping[str, Any]] = []
+            policies.append({"policy_uri": uri, "checkpoints": checkpoints})
+            for record in records:
+                checkpoints.append(_played(record, suite, store, options, pending))
+        is_complete = True
+    finally:
+        # Scores come first, even if the evaluation was interrupted or failed partway.
+        if is_complete or any(policy["checkpoints"] for policy in policies):
+            print(START)
+            print(json.dumps({"simulation_suite": suite.name, "policies": policies}, indent=2))
+            print(END, flush=True)
+        if pending is not None:
+            _deliver(pending, is_complete)
+
+
+def _deliver(pending: PendingStats, is_complete: bool) -> None:
+    if is_complete:
+        pending.deliver()
+        return
+    try:
+        pending.deliver(waits_s=())
+    except ValueError as error:  # another error is already propagating
+        warnings.warn(str(error), stacklevel=2)
 
 
 def _played(
-    record: PolicyRecord, suite: SimulationSuiteConfig, store: PolicyStore, options: argparse.Namespace
+    record: PolicyRecord,
+    suite: SimulationSuiteConfig,
+    store: PolicyStore,
+    options: argparse.Namespace,
+    pending: PendingStats | None,
 ) -> Mapping[str, Any]:
     from metta_jax.sim import SimulationSuite
 
@@ -103,10 +87,12 @@ def _played(
         key=jax.random.key(options.seed),
         greedy=options.greedy,
     )
-    with simulations.simulate() as results:
-        if options.stats_db is not None:
-            with database_errors("--stats-db", options.stats_db):
-                results.stats_db.export(options.stats_db)
+    with (
+        ActivityLine(Console(stderr=True, highlight=False)) as line,
+        simulations.simulate(lambda which: line.set_activity(f"{record.run_name} in {which}")) as results,
+    ):
+        if pending is not None:
+            _keep(pending, results.stats_db)
         scores, urls = results.scores, results.replay_urls or {}
     metrics = {
         "reward_avg": scores.avg_simulation_score,
@@ -117,11 +103,21 @@ def _played(
     return {"name": record.run_name, "uri": record.uri, "metrics": metrics, "replay_url": first_url}
 
 
+def _keep(pending: PendingStats, stats_db: Any) -> None:
+    try:
+        with database_errors("--stats-db", pending.path):
+            pending.add(stats_db)
+    except (OSError, ValueError) as error:  # a full disk; the scores must still be printed
+        warnings.warn(f"the statistics of one policy are lost: {error}", stacklevel=2)
+
+
 def _suite(options: argparse.Namespace) -> SimulationSuiteConfig:
     given = {"num_episodes": options.num_episodes, "max_time_s": options.max_time_s}
     given = {name: value for name, value in given.items() if value is not None}
     if options.world is None:
         return get_suite(options.suite or "guide", **given)
-    simulations = {name: {"env": name} for name in options.world}
+    from metta_jax.sim.one_liners import simulations_in
+
+    simulations = simulations_in(options.world)
     defaults = {"num_episodes": 1, "max_time_s": 60}
     return SimulationSuiteConfig.model_validate({"name": "worlds", "simulations": simulations, **defaults, **given})

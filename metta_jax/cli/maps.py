@@ -1,15 +1,14 @@
-"""`metta-jax map`: makes maps as text files, shows them, and writes their symbols anew."""
+"""`metta-jax map`: makes maps as text files, shows them, and normalizes their symbols."""
 
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from metta_jax import worlds
-from metta_jax.cli.parser import place, seed, size
+from metta_jax.cli.parser import add_import, place, seed, size
 from metta_jax.cli.paths import writable_file
-from metta_jax.config.yaml_file import read_yaml
+from metta_jax.config.yaml_file import read_plain_file
 from metta_jax.mapgen import (
     MapBuilder,
     MapGen,
@@ -24,6 +23,7 @@ from metta_jax.mapgen import (
     write_stored_map,
 )
 from metta_jax.viewer import draw
+from metta_jax.worlds.source import is_file
 
 _EXAMPLES = """\
 examples:
@@ -35,13 +35,14 @@ examples:
 
 
 def add(commands: Any) -> None:
-    """Adds the command to a parser."""
+    """Add the command to a parser."""
     parser = commands.add_parser("map", help="make maps as text files, show them, rewrite their symbols")
     parser.epilog = _EXAMPLES
     parts = parser.add_subparsers(title="commands", required=True, metavar="<command>")
 
     make = parts.add_parser("gen", help="draw maps of a world, a map builder or a scene", epilog=_EXAMPLES)
-    make.add_argument("source", help="a world, or a .yaml file of a scene or a map builder (see docs/maps.md)")
+    make.add_argument("source", help="a world, or a .yaml file of a world, a scene or a map builder (see docs/maps.md)")
+    add_import(make)
     make.add_argument("--seed", type=seed, default=0, help="of the maps (default: %(default)s)")
     make.add_argument("--num-maps", type=size, default=1, help="how many (default: %(default)s)")
     make.add_argument("--width", type=size, help="cells of a scene without a size of its own")
@@ -76,13 +77,14 @@ def _gen(options: argparse.Namespace) -> None:
 
 def _builder(options: argparse.Namespace) -> MapBuilder:
     given = {"width": options.width, "height": options.height}
-    if Path(options.source).suffix not in (".yaml", ".yml"):
+    content = read_plain_file(options.source) if is_file(options.source) else None
+    if content is None or (isinstance(content, dict) and "game" in content):
         for name, value in given.items():
             if value is not None:
                 raise ValueError(f"--{name}: {value} is for scenes; a world has its own size")
-        return worlds.get(options.source).map_builder
+        return worlds.read(options.source).map_builder
     try:
-        made = from_plain(read_yaml(options.source))
+        made = from_plain(content)
         if isinstance(made, Scene):
             return MapGen(made, border_width=options.border, **given)
     except ValueError as error:

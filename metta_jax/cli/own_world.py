@@ -12,10 +12,14 @@ from metta_jax.worlds.environment import Environment
 def own_world(option: str, record: PolicyRecord) -> EnvConfig:
     """The world of the run that a policy is from: its directory holds <run>/checkpoints/<policy>.
 
-    Raises ValueError that asks for `option` if the run's directory does not tell.
+    Raises ValueError that asks for `option` if the run's directory does not say, or its world is not known here.
     """
     run_dir = record.file_path.parent.parent
     if not (run_dir / FILE_NAME).exists():
         raise ValueError(f"{option}: is missing; {run_dir} has no {FILE_NAME} that says where the policy was trained")
     arguments = {**load_run_config(run_dir).environment, "num_envs": 1, "num_maps": 1}
-    return Environment(**arguments).env_config
+    try:
+        return Environment(**arguments).env_config
+    except ValueError as error:
+        problem = f"{option}: is missing, and the world of {run_dir} cannot be made: {error}"
+        raise ValueError(f"{problem}; --import takes the module that registers a world") from None

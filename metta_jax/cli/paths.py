@@ -1,10 +1,10 @@
-"""Whether a file or directory will do, asked before hours are spent on it."""
+"""Checks of files and directories before hours are spent on them."""
 
 from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 
@@ -27,14 +27,17 @@ def writable_file(option: str, path: Path) -> Path:
 
 
 def database_file(option: str, path: Path) -> Path:
-    """`path`, a DuckDB database. Raises ValueError if it is none: DuckDB opens files of other formats too."""
+    """`path`, a DuckDB database. Raises ValueError if it is not one: DuckDB opens files of other formats too."""
+    from metta_jax.config.database_path import database_path  # loads the configurations
+
+    database_path(option, path)
     try:
         with path.open("rb") as file:
             head = file.read(12)
     except OSError as error:
         raise ValueError(f"{option}: cannot read {str(path)!r}: {error.strerror}") from None
     if head[8:12] != b"DUCK":
-        raise ValueError(f"{option}: {str(path)!r} is no DuckDB database")
+        raise ValueError(f"{option}: {str(path)!r} is not a DuckDB database")
     return path
 
 
@@ -51,7 +54,7 @@ def evaluation_database(option: str, path: Path) -> Path:
 
 
 @contextlib.contextmanager
-def database_errors(option: str, path: Path) -> Iterator[None]:
+def database_errors(option: str, path: Path) -> Generator[None]:
     """What DuckDB refuses in the block becomes a ValueError: it has errors of its own."""
     import duckdb  # loads a large library, which few commands need
 

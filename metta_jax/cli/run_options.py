@@ -17,6 +17,7 @@ from metta_jax.monitor import RunConfig
 from metta_jax.trainer import make_run
 from metta_jax.trainer.train import named_world
 from metta_jax.worlds.environment import Environment
+from metta_jax.worlds.source import world_name
 
 _RUN_FIELDS = frozenset(RunConfig.model_fields)
 _WORLD_FIELDS = frozenset({"curriculum", "env"})
@@ -25,15 +26,22 @@ _WHOLE = frozenset({"num_envs", "num_agents", "width", "height", "seed", "num_ma
 
 def read_run(path: Path) -> RunConfig:
     """The run that a file describes; see `run_from`."""
-    return _make(_read(path), {})
+    return _make(_read(path), {}, None)
 
 
-def run_from(options: argparse.Namespace) -> RunConfig:
-    """A RunConfig from the options of `train`: the file, then `--set`, then the rest.
+def given_file(options: argparse.Namespace) -> dict[str, Any]:
+    """What `--config` holds, {} without it. To be read once: it may be a pipe.
 
     A file holds a RunConfig (`run_config.json` of an earlier run) or the fields of a TrainerConfig.
     """
-    data = _read(options.config) if options.config is not None else {}
+    return _read(options.config) if options.config is not None else {}
+
+
+def run_from(options: argparse.Namespace, file: Mapping[str, Any]) -> RunConfig:
+    """A RunConfig from the options of `train`: `given_file`, then `--set`, then the rest."""
+    if options.preset is not None and options.config is not None:
+        raise ValueError(f"--preset: {options.preset!r} is given together with --config; give one of them")
+    data = dict(file)
     settings = _settings(options.set)
     if options.world is not None or not _WORLD_FIELDS.isdisjoint(settings):
         data = _without_world(data)
@@ -42,27 +50,39 @@ def run_from(options: argparse.Namespace) -> RunConfig:
         trainer["total_timesteps"] = options.total_timesteps
     if options.run_dir is not None:
         trainer["run_dir"] = str(options.run_dir)
+    if options.devices is not None:
+        trainer["devices"] = options.devices
     chosen = {"curriculum_path": options.world, "num_envs": options.num_envs, "seed": options.seed}
     environment = dict(data.get("environment", {})) | {name: x for name, x in chosen.items() if x is not None}
     changes = {"trainer": trainer, "environment": environment}
     changes |= {name: x for name, x in {"agent": options.agent, "seed": options.seed}.items() if x is not None}
-    return _make(data, changes)
+    return _make(data, changes, options.preset)
 
 
-def _make(data: Mapping[str, Any], changes: Mapping[str, Any]) -> RunConfig:
+def wanted_devices(options: argparse.Namespace, file: Mapping[str, Any]) -> Any:
+    """The `TrainerConfig.devices` that the options of `train` or their file give, or None. Does not start JAX."""
+    given = deep_merge(file.get("trainer", {}), _settings(options.set)).get("devices")
+    return given if options.devices is None else options.devices
+
+
+def _make(data: Mapping[str, Any], changes: Mapping[str, Any], preset: str | None) -> RunConfig:
     data = {**data, **changes}
     trainer, environment = dict(data.get("trainer", {})), dict(data.get("environment", {}))
     _check_environment(environment)
-    _check_whole("seed", data.get("seed", 0), low=0)
-    world = named_world(environment.pop("curriculum_path", None), trainer)
+    seed = 0 if data.get("seed") is None else data["seed"]
+    _check_whole("seed", seed, low=0)
+    world = environment.pop("curriculum_path", None)
+    if "env_config" not in environment:
+        world = named_world(world, trainer)
     if "run_dir" not in trainer:
         # The same command must find the same directory, so it is named after the world and not after the time.
-        trainer["run_dir"] = run_directories(str(world).strip("/").replace("/", "_")).run_dir
-    num_envs, seed = environment.pop("num_envs", 64), data.get("seed", 0)
+        trainer["run_dir"] = run_directories(world_name(world).strip("/").replace("/", "_")).run_dir
+    num_envs = environment.pop("num_envs", None)
     maps_seed = {"seed": environment.pop("seed", seed)}
     return make_run(
         world,
         data.get("agent", "fast"),
+        preset=preset,
         num_envs=num_envs,
         seed=seed,
         environment=environment | maps_seed,
@@ -98,7 +118,7 @@ def _without_world(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_environment(environment: Mapping[str, Any]) -> None:
-    """The names and the numbers: Python would tell of them as of a mistake in a program."""
+    """Check the names and the numbers: Python would report them as a bug in a program."""
     known = inspect.signature(Environment).parameters.keys() - {"device"}
     for name, value in environment.items():
         if name == "device":

@@ -19,6 +19,7 @@ from metta_jax.config.learning import (
     VTraceConfig,
 )
 from metta_jax.config.objects import ConverterConfig, WallConfig
+from metta_jax.config.run_presets import RUN_PRESETS, RunPreset, run_preset
 from metta_jax.config.running import (
     CheckpointConfig,
     InitialPolicyConfig,
@@ -37,6 +38,7 @@ from metta_jax.config.trainer_presets import (
 
 __all__ = [
     "AGENT_PRESETS",
+    "RUN_PRESETS",
     "ActionConfig",
     "ActionsConfig",
     "AdvantageConfig",
@@ -67,6 +69,7 @@ __all__ = [
     "RecurrenceConfig",
     "RewardsConfig",
     "RunPaths",
+    "RunPreset",
     "SimulationConfig",
     "SimulationSuiteConfig",
     "SingleEnvSimulationConfig",
@@ -80,4 +83,5 @@ __all__ = [
     "known_resources",
     "parse_trainer_config",
     "run_directories",
+    "run_preset",
 ]

@@ -7,13 +7,14 @@ from pydantic import Field, model_validator
 
 from metta_jax.config.base import Config, FrozenDict
 from metta_jax.config.errors import custom
-from metta_jax.config.fields import Count, NonNegativeFloat
-from metta_jax.config.frozen_dict import FrozenMapping
+from metta_jax.config.fields import Count, Count32, NonNegativeFloat
+from metta_jax.frozen_dict import FrozenMapping
 
 AgentPreset = Literal["default", "fast", "latent_attn_tiny", "latent_attn_small", "latent_attn_med"]
 AGENT_PRESETS: tuple[str, ...] = get_args(AgentPreset)
 
 _TARGET_NAME = "MettaAgent"
+_WITHOUT_EFFECT = ("policy_selector",)  # in the original's files: which stored policy a program loads
 
 
 class ObservationsConfig(Config, frozen=True):
@@ -27,7 +28,7 @@ class ObservationsConfig(Config, frozen=True):
 class AgentConfig(Config, frozen=True):
     """A network with its regularizers.
 
-    Made from the name of a preset, from the fields, or from the original's form {"device": ..., "agent": {...}}.
+    Made from the name of a preset, from the fields, or from MettaGrid's form {"device": ..., "agent": {...}}.
     A definition with components needs `observations.obs_key`; one without any is the preset "default".
     Components are checked by the agent package, which knows their options.
     """
@@ -40,11 +41,9 @@ class AgentConfig(Config, frozen=True):
     clip_range: NonNegativeFloat = Field(
         default=0.0, description="Limit of weights as a multiple of their largest initial value. Default 0: no limit."
     )
-    analyze_weights_interval: Count = Field(
-        default=300, description="Epochs from one set of weight metrics to the next. 0: never. Default: the original's."
-    )
-    l2_init_weight_update_interval: Count = Field(
-        default=0, description="Epochs after which the reference weights follow. 0: never. Default: the original's."
+    analyze_weights_interval: Count = Field(default=300, description="Epochs between weight metrics. 0: never.")
+    l2_init_weight_update_interval: Count32 = Field(
+        default=0, description="Epochs after which the reference weights follow. 0: never. Default: never."
     )
     observations: ObservationsConfig = Field(
         default_factory=ObservationsConfig, description="Which observation the network reads."
@@ -81,7 +80,7 @@ class AgentConfig(Config, frozen=True):
 
 def _inner(data: dict[str, Any]) -> dict[str, Any]:
     """The fields of an agent from {"device": ..., "agent": {...} or a preset's name} or from the fields themselves."""
-    fields = dict(data)
+    fields = {name: value for name, value in data.items() if name not in _WITHOUT_EFFECT}
     if "agent" in fields:
         inner = fields.pop("agent")
         if isinstance(inner, str):
@@ -91,7 +90,7 @@ def _inner(data: dict[str, Any]) -> dict[str, Any]:
         twice = sorted(set(fields) & set(inner))
         if twice:
             raise custom(f"{twice[0]}: given twice, also as agent.{twice[0]}")
-        fields |= inner
+        fields |= {name: value for name, value in inner.items() if name not in _WITHOUT_EFFECT}
     target = fields.pop("_target_", _TARGET_NAME)
     if not isinstance(target, str) or target.rsplit(".", 1)[-1] != _TARGET_NAME:
         raise custom(f"_target_: {target!r} is not {_TARGET_NAME}")

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, ValidationError, model_validator
 
 from metta_jax.config.errors import ConfigError, config_error, with_suggestions
-from metta_jax.config.frozen_dict import FrozenDict
-from metta_jax.config.yaml_file import read_yaml
+from metta_jax.config.yaml_file import read_yaml, write_yaml
+from metta_jax.frozen_dict import FrozenDict
 
 __all__ = ["Config", "ConfigError", "FrozenDict", "deep_merge"]
 
@@ -16,8 +17,9 @@ __all__ = ["Config", "ConfigError", "FrozenDict", "deep_merge"]
 class Config(BaseModel, frozen=True):
     """A frozen, hashable, strictly checked description of something.
 
-    An int is accepted for a float, any sequence for a tuple, any mapping for a mapping or a nested configuration.
-    Text for a number, a bool for an int, unknown keys, infinities and NaN are refused. Inputs are never modified.
+    An int is accepted for a float, NumPy's numbers for Python's, any sequence for a tuple, any mapping for a mapping or
+    a nested configuration. Text for a number, a bool for an int, unknown keys, infinities and NaN are refused. Inputs
+    are never modified.
     Errors are `ConfigError`s, which are ValueErrors: `objects.altar.cooldown: -3 is not in 0..65535. ...`.
     Subclasses are declared with `frozen=True` too, for type checkers.
     """
@@ -34,7 +36,7 @@ class Config(BaseModel, frozen=True):
     if not TYPE_CHECKING:  # Type checkers derive the constructor from the fields.
 
         def __init__(self, values: Any = None, /, **fields: Any) -> None:
-            """Takes the fields by name, or one mapping, or both (then names win)."""
+            """Take the fields by name, or one mapping, or both (then names win)."""
             data = {**values, **fields} if isinstance(values, Mapping) else fields if values is None else values
             try:
                 self.__pydantic_validator__.validate_python(data, self_instance=self)
@@ -65,6 +67,13 @@ class Config(BaseModel, frozen=True):
         """A configuration from a YAML file. Raises a ConfigError, or a ValueError if the file is not YAML."""
         return cls.model_validate(read_yaml(path))
 
+    def to_yaml(self, path: str | Path) -> None:
+        """Write a YAML file that `from_yaml` reads as the same configuration.
+
+        Keys keep their order: maps are drawn in the order in which a builder names its objects.
+        """
+        write_yaml(path, self.model_dump(mode="json"))
+
     def replace(self, values: Mapping[str, Any] | None = None, /, **changes: Any) -> Self:
         """A new, fully checked configuration with some values changed: `config.replace(ppo={"clip_coef": 0.2})`.
 
@@ -75,12 +84,23 @@ class Config(BaseModel, frozen=True):
     @model_validator(mode="wrap")
     @classmethod
     def _accept_any_mapping(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        if isinstance(data, Mapping) and not isinstance(data, dict):
-            data = dict(data)
+        if isinstance(data, Mapping):
+            data = {key: _plain(value) for key, value in data.items()}
         try:
             return handler(data)
         except ValidationError as error:
             raise with_suggestions(error, cls.__name__, cls.model_fields) from None
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers as Python's, including inside containers; everything else unchanged."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if type(value) is dict:
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(_plain, value))
+    return value
 
 
 def deep_merge(base: Config | Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """Errors of configurations: one line for each problem, `path: what is wrong`."""
 
-import difflib
 from collections.abc import Callable, Iterable
 from typing import Any, LiteralString, NamedTuple, cast
 
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from metta_jax.config.hints import suggestion
 
 _LONGEST_VALUE = 60
 
@@ -62,7 +63,7 @@ def with_suggestions(error: ValidationError, title: str, known: Iterable[str]) -
 
 def config_error(error: ValidationError, title: str) -> ConfigError:
     """The same problems as a ConfigError about the class `title`."""
-    return cast(ConfigError, ConfigError.from_exception_data(title, _details(error, lambda detail: detail["msg"])))
+    return ConfigError.from_exception_data(title, _details(error, lambda detail: detail["msg"]))
 
 
 def _details(error: ValidationError, message_fn: Callable[[Any], str]) -> list[InitErrorDetails]:
@@ -75,9 +76,7 @@ def _details(error: ValidationError, message_fn: Callable[[Any], str]) -> list[I
 def _suggestion(detail: Any, known: list[str]) -> str:
     message = detail["msg"]
     if detail["type"] == "extra_forbidden" and len(detail["loc"]) == 1 and "did you mean" not in message:
-        close = difflib.get_close_matches(str(detail["loc"][0]), known, n=1)
-        if close:
-            return f"{message} (did you mean '{close[0]}'?)"
+        return f"{message}{suggestion(detail['loc'][0], known)}"
     return message
 
 

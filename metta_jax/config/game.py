@@ -8,14 +8,16 @@ from pydantic import AfterValidator, Field, model_validator
 from metta_jax.config.actions import ActionsConfig
 from metta_jax.config.base import Config, FrozenDict
 from metta_jax.config.errors import Problem, custom, problems_error
-from metta_jax.config.fields import Bounds, Names, UInt32, within
-from metta_jax.config.frozen_dict import FrozenMapping
-from metta_jax.config.game_agent import AgentGameConfig, GroupConfig
+from metta_jax.config.features import MAX_ITEMS
+from metta_jax.config.fields import Bounds, Names, NonNegativeInt32, within
+from metta_jax.config.game_agent import MAXIMUM_SUFFIX, AgentGameConfig, GroupConfig
+from metta_jax.config.hints import listing, suggestion
 from metta_jax.config.legacy import modern_game
 from metta_jax.config.objects import ConverterConfig, ObjectConfig
-from metta_jax.config.resources import ResourceFilter
+from metta_jax.config.resources import Path, ResourceFilter, is_original
+from metta_jax.frozen_dict import FrozenMapping
 
-MAX_ITEMS = 241  # Observation features 0..13 are taken, and a feature id is one byte with 255 for "none".
+MAX_TOKENS = 2**17  # More than a window of 15 x 15 can have, with the most items and their recipes in every cell.
 AGENT_TYPE_ID, AGENT_TYPE_NAME = 0, "agent"
 EMPTY_CELLS = ("empty", ".", " ", "")
 
@@ -49,33 +51,27 @@ WindowSize = Annotated[int, AfterValidator(_odd_window)]
 class GlobalObsConfig(Config, frozen=True):
     """Which facts about the episode every agent observes."""
 
-    episode_completion_pct: bool = Field(
-        default=True, description="Show how much of the episode is over. Default: the original's."
-    )
-    last_action: bool = Field(
-        default=True, description="Show the agent's last action and its argument. Default: the original's."
-    )
-    last_reward: bool = Field(default=True, description="Show the agent's last reward. Default: the original's.")
-    resource_rewards: bool = Field(
-        default=False, description="Show which of the first eight items are rewarded. Default: the original's."
-    )
+    episode_completion_pct: bool = Field(default=True, description="Show how much of the episode is over.")
+    last_action: bool = Field(default=True, description="Show the agent's last action and its argument.")
+    last_reward: bool = Field(default=True, description="Show the agent's last reward.")
+    resource_rewards: bool = Field(default=False, description="Show which of the first eight items are rewarded.")
 
 
 class GameConfig(Config, frozen=True):
-    """The rules of one world. Field names are those of the original's configuration files."""
+    """The rules of one world. Field names are those of MettaGrid's configuration files."""
 
     inventory_item_names: Annotated[Names, AfterValidator(_item_names)] = Field(
         description=f"The items of the game, at most {MAX_ITEMS}, in the order in which the engine goes through them."
     )
     num_agents: Annotated[int, within(1, 256)] = Field(description="Number of agents; maps must have as many.")
-    max_steps: UInt32 = Field(description="Length of an episode in steps. 0: no limit.")
+    max_steps: NonNegativeInt32 = Field(description="Length of an episode in steps. 0: no limit.")
     episode_truncates: bool = Field(
         default=False,
         description="Whether the step limit truncates episodes. Default: it terminates them, the engine's rule.",
     )
     obs_width: WindowSize = Field(description="Columns that an agent sees, itself in the middle: odd, 3..15.")
     obs_height: WindowSize = Field(description="Rows that an agent sees, itself in the middle: odd, 3..15.")
-    num_observation_tokens: Annotated[int, Bounds(at_least=1)] = Field(
+    num_observation_tokens: Annotated[int, Bounds(at_least=1), Bounds(at_most=MAX_TOKENS)] = Field(
         description="Number of (location, feature, value) triples of an observation; what does not fit is cut off."
     )
     agent: AgentGameConfig = Field(description="Settings of all agents.")
@@ -87,15 +83,18 @@ class GameConfig(Config, frozen=True):
         default_factory=GlobalObsConfig, description="Which facts about the episode agents observe."
     )
     objects: FrozenMapping[str, ObjectConfig] = Field(description="Walls and converters by the name that maps use.")
-    resource_reward_cap: Literal["per_item", "running_total"] = Field(
+    resource_reward_cap: Literal["per_item", "per_item_reward", "running_total"] = Field(
         default="per_item",
-        description="What `<item>_max` limits: 'per_item': the pieces of that item that count (default, what the name "
-        "says); 'running_total': the sum over all items, the rule of the original engine.",
+        description="What `<item>_max` limits: 'per_item': the pieces of that item that count (default: the rule that "
+        "the numbers of MettaGrid's guide were written for); 'per_item_reward': the reward for that item, MettaGrid's "
+        "rule since 22 July 2025, up to rounding; 'running_total': the sum over all items, its rule in the weeks "
+        "before.",
     )
-    unknown_resources: Literal["drop", "error"] = Field(
-        default="drop",
-        description="What happens to amounts of items that the game does not have: 'drop': they are left out with a "
-        "warning (default, existing worlds rely on it); 'error': the game is refused.",
+    unknown_resources: Literal["original", "drop", "error"] = Field(
+        default="original",
+        description="How to treat amounts of items that the game does not have. 'original': MettaGrid's own items "
+        "(laser, blueprint, ...) are dropped with a warning, and any other name is an error (default: its worlds rely "
+        "on the former, and typos are found); 'drop': all are dropped with a warning; 'error': none are allowed.",
     )
 
     def enabled_actions(self) -> tuple[str, ...]:
@@ -115,10 +114,23 @@ class GameConfig(Config, frozen=True):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        problems = [*self._action_problems(), *self._object_problems()]
+        problems = [*self._resource_problems(), *self._action_problems(), *self._object_problems()]
         if problems:
             raise problems_error(type(self).__name__, problems)
         return self
+
+    def _resource_problems(self) -> list[Problem]:
+        if self.unknown_resources == "drop":
+            return []
+        items, uses = self.inventory_item_names, _filtered(self)[1]
+        problems = []
+        for path, name in uses:
+            if self.unknown_resources == "original" and is_original(name):
+                continue
+            known = [*items, *(item + MAXIMUM_SUFFIX for item in items)] if path[-1] == "inventory" else items
+            hint = suggestion(name, known) or f"; there are {listing(items)}"
+            problems.append(Problem((*path, name), f"no item of this name is in inventory_item_names{hint}", name))
+        return problems
 
     def _action_problems(self) -> list[Problem]:
         if not self.actions.enabled():
@@ -159,27 +171,30 @@ class GameConfig(Config, frozen=True):
 
 
 def known_resources(config: GameConfig) -> GameConfig:
-    """The same game without amounts of items that it does not have.
+    """Return the game without amounts of items that it does not have, see `unknown_resources`.
 
-    Emits one UserWarning that lists what was dropped. With `unknown_resources="error"` raises a ValueError that names
-    every path and item instead. Returns the given object if there is nothing to drop.
+    Emits one UserWarning that lists what was dropped. Returns the given object if there is nothing to drop.
     """
+    changes, dropped = _filtered(config)
+    if not dropped:
+        return config
+    uses = ", ".join(f"{'.'.join(path)}.{name}" for path, name in dropped)
+    warnings.warn(f"resources that are not in inventory_item_names are left out: {uses}", UserWarning, stacklevel=2)
+    return config.model_copy(update=changes)
+
+
+def _filtered(config: GameConfig) -> tuple[dict[str, Any], list[tuple[Path, str]]]:
+    """Return the parts of a game without unknown items, and the places where these were named."""
     keep = ResourceFilter(config.inventory_item_names)
     actions = {
         name: keep.action(("actions", name), action)
-        for name in ActionsConfig.model_fields
+        for name in type(config.actions).model_fields
         if (action := getattr(config.actions, name)) is not None
     }
-    changes = {
+    parts = {
         "agent": keep.agent(("agent",), config.agent),
         "groups": FrozenDict({name: keep.group(("groups", name), group) for name, group in config.groups.items()}),
         "actions": config.actions.model_copy(update=actions),
         "objects": FrozenDict({name: keep.object(("objects", name), thing) for name, thing in config.objects.items()}),
     }
-    if not keep.dropped:
-        return config
-    uses = ", ".join(f"{'.'.join(path)}.{name}" for path, name in keep.dropped)
-    if config.unknown_resources == "error":
-        raise ValueError(f"{uses}: not in inventory_item_names {list(config.inventory_item_names)}")
-    warnings.warn(f"resources that are not in inventory_item_names are left out: {uses}", UserWarning, stacklevel=2)
-    return config.model_copy(update=changes)
+    return parts, keep.dropped

@@ -6,9 +6,9 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from metta_jax.config.base import Config, FrozenDict
-from metta_jax.config.fields import Byte, NonNegativeFloat, Share
-from metta_jax.config.frozen_dict import FrozenMapping
+from metta_jax.config.fields import Byte, Penalty, Reward, Share
 from metta_jax.config.legacy import modern_agent, modern_rewards
+from metta_jax.frozen_dict import FrozenMapping
 
 MAXIMUM_SUFFIX = "_max"
 
@@ -16,12 +16,12 @@ MAXIMUM_SUFFIX = "_max"
 class RewardsConfig(Config, frozen=True):
     """Rewards for what an agent holds and for what it has done."""
 
-    inventory: FrozenMapping[str, float | None] = Field(
+    inventory: FrozenMapping[str, Reward | None] = Field(
         default=FrozenDict(),
         description="`<item>`: reward for each piece held, None for no reward. `<item>_max`: the limit of that reward, "
         "None for no limit; `resource_reward_cap` of the game says what it limits. Default: no rewards.",
     )
-    stats: FrozenMapping[str, float] = Field(
+    stats: FrozenMapping[str, Reward] = Field(
         default=FrozenDict(),
         description="`<statistic>`: reward for each unit of that statistic of the agent. `<statistic>_max`: the most "
         "that it may yield. Default: no rewards.",
@@ -67,7 +67,7 @@ class AgentGameConfig(Config, frozen=True):
         default=0, description="Turns that a successful attack costs its target. Default: attacks do not freeze."
     )
     rewards: RewardsConfig = Field(default_factory=RewardsConfig, description="What agents are rewarded for.")
-    action_failure_penalty: NonNegativeFloat = Field(
+    action_failure_penalty: Penalty = Field(
         default=0.0, description="Taken from the reward for every action that fails. Default: none."
     )
 
@@ -93,7 +93,7 @@ class GroupPropsConfig(Config, frozen=True):
     rewards: RewardsConfig | None = Field(
         default=None, description="Replaces the rewards as a whole. Default: not changed."
     )
-    action_failure_penalty: NonNegativeFloat | None = Field(
+    action_failure_penalty: Penalty | None = Field(
         default=None, description="Taken from the reward for every action that fails. Default: not changed."
     )
 

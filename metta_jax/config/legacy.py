@@ -19,7 +19,7 @@ def modern_rewards(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def modern_agent(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Rewrites `default_item_max`, `<item>_max` and `rewards.action_failure_penalty`."""
+    """Rewrite `default_item_max`, `<item>_max` and `rewards.action_failure_penalty`."""
     modern = dict(data)
     if "default_item_max" in modern:
         _move(modern, "default_resource_limit", modern.pop("default_item_max"), "default_item_max")
@@ -40,7 +40,7 @@ def modern_agent(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def modern_converter(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Rewrites `input_<item>`, `output_<item>` and `initial_items`."""
+    """Rewrite `input_<item>`, `output_<item>` and `initial_items`."""
     modern = dict(data)
     for kind in ("input", "output"):
         field, prefix = f"{kind}_resources", f"{kind}_"
@@ -57,7 +57,7 @@ def modern_converter(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def modern_game(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Rewrites `reward_sharing.groups.<group>.<group>` as `groups.<group>.group_reward_pct`."""
+    """Rewrite `reward_sharing.groups.<group>.<group>` as `groups.<group>.group_reward_pct`."""
     modern = dict(data)
     sharing = modern.get("reward_sharing")
     if not isinstance(sharing, Mapping) or not set(sharing) <= {"groups"}:

@@ -1,4 +1,4 @@
-"""What stands on the map besides agents: walls and converters."""
+"""What stands on the map in addition to agents: walls and converters."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -8,8 +8,8 @@ from pydantic import Field, WrapValidator, model_validator
 from metta_jax.config.base import Config, FrozenDict
 from metta_jax.config.errors import custom
 from metta_jax.config.fields import Byte, UInt16, within
-from metta_jax.config.frozen_dict import FrozenMapping
 from metta_jax.config.legacy import modern_converter
+from metta_jax.frozen_dict import FrozenMapping
 
 _LARGEST_AMOUNT = 255
 
@@ -43,11 +43,11 @@ class ConverterConfig(Config, frozen=True):
     initial_resource_count: Byte = Field(description="Amount of each product that it holds at the start.")
     color: Byte = Field(default=0, description="Number that observations show as its color. Default: arbitrary.")
     show_recipe_inputs: bool = Field(
-        default=False, description="Whether observations also show its recipe. Default: the original's."
+        default=False, description="Whether observations also show its recipe, a token for each input."
     )
 
     def never_ends(self, items: frozenset[str]) -> bool:
-        """Whether it could convert for ever within one step, given the names of the items that exist.
+        """Whether it could convert forever within one step, given the names of the items that exist.
 
         It takes no time, every input comes back at least as fast as it goes, and nothing fills it: products that become
         more stop at 255 each, and of those that stay it needs only what one conversion takes.

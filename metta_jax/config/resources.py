@@ -4,16 +4,22 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from metta_jax.config.actions import ActionConfig, AttackActionConfig
-from metta_jax.config.frozen_dict import FrozenDict
 from metta_jax.config.game_agent import MAXIMUM_SUFFIX, AgentGameConfig, GroupConfig
 from metta_jax.config.objects import ConverterConfig, WallConfig
+from metta_jax.frozen_dict import FrozenDict
+
+ORIGINAL_ITEMS = (
+    "ore_red", "ore_blue", "ore_green", "battery_red", "battery_blue", "battery_green", "heart", "armor", "laser",
+    "blueprint",
+)  # fmt: skip
+"""The items of MettaGrid. Its worlds leave out the last two, and name them in recipes, costs and rewards."""
 
 Path = tuple[str, ...]
 Part = TypeVar("Part", bound=Any)
 
 
 class ResourceFilter:
-    """Takes resources out of parts of a game that are not in `items`; `dropped` lists them as (path, name)."""
+    """A filter of resources that are not in `items`, out of parts of a game; `dropped` lists them as (path, name)."""
 
     def __init__(self, items: tuple[str, ...]) -> None:
         self.items = frozenset(items)
@@ -23,7 +29,7 @@ class ResourceFilter:
         """An action without unknown resources.
 
         Required resources that are all unknown become an empty mapping, which is not the same as None: the action
-        requires nothing then, also if it consumes something.
+        requires nothing then, even if it consumes something.
         """
         fields = ["required_resources", "consumed_resources"]
         if isinstance(action, AttackActionConfig):
@@ -66,6 +72,11 @@ class ResourceFilter:
 
     def _is_reward(self, name: str) -> bool:
         return name in self.items or (name.endswith(MAXIMUM_SUFFIX) and name.removesuffix(MAXIMUM_SUFFIX) in self.items)
+
+
+def is_original(name: str) -> bool:
+    """Whether MettaGrid has this item, or a maximum for one."""
+    return name.removesuffix(MAXIMUM_SUFFIX) in ORIGINAL_ITEMS
 
 
 def _changed(part: Part, changes: dict[str, Any]) -> Part:

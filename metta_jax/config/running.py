@@ -1,4 +1,4 @@
-"""What a training run does besides learning: where it starts, what it saves, when it evaluates and profiles."""
+"""What a training run does apart from learning: where it starts, what it saves, when it evaluates and profiles."""
 
 from typing import Any, Literal
 
@@ -6,7 +6,7 @@ from pydantic import Field
 
 from metta_jax.config.base import Config, FrozenDict
 from metta_jax.config.fields import Count, PositiveInt
-from metta_jax.config.frozen_dict import FrozenMapping
+from metta_jax.frozen_dict import FrozenMapping
 
 
 class InitialPolicyConfig(Config, frozen=True):
@@ -17,11 +17,10 @@ class InitialPolicyConfig(Config, frozen=True):
     )
     type: Literal["top", "latest", "specific"] = Field(
         default="top",
-        description="Which one: the best by `metric`, the newest, or the one that the uri names. Default: the "
-        "original's.",
+        description="Which one: the best by `metric`, the newest, or the one that the uri names. Default: the best.",
     )
     range: PositiveInt = Field(default=1, description="Number of candidates. Default: only the first.")
-    metric: str = Field(default="epoch", description="What 'top' compares. Default: the original's.")
+    metric: str = Field(default="epoch", description="What 'top' compares. Default: how far training has come.")
     filters: FrozenMapping[str, Any] = Field(
         default=FrozenDict(), description="Metadata values that candidates must have. Default: all are candidates."
     )
@@ -31,10 +30,11 @@ class CheckpointConfig(Config, frozen=True):
     """How often the policy and the training state are saved, and where."""
 
     checkpoint_interval: PositiveInt = Field(
-        default=60, description="Epochs from one checkpoint to the next. Default: the original's."
+        default=60,
+        description="Epochs between checkpoints. Default: trades lost work after a crash against disk traffic.",
     )
     wandb_checkpoint_interval: Count = Field(
-        default=300, description="Accepted, without effect: nothing is uploaded. 0: off. Default: the original's."
+        default=300, description="Accepted, without effect: nothing is uploaded. 0: off."
     )
     checkpoint_dir: str = Field(
         default="", description="Where checkpoints go. Default: `checkpoints` in the run's directory."
@@ -45,10 +45,10 @@ class SimulationConfig(Config, frozen=True):
     """How often a run is evaluated and replays are written."""
 
     evaluate_interval: Count = Field(
-        default=300, description="Epochs from one evaluation to the next. 0: never. Default: the original's."
+        default=300, description="Epochs between evaluations. 0: never. Default: chosen without a search."
     )
     replay_interval: Count = Field(
-        default=300, description="Epochs from one replay to the next. 0: never. Default: as often as evaluations."
+        default=300, description="Epochs between replays. 0: never. Default: as often as evaluations."
     )
     replay_dir: str = Field(default="", description="Where replays go. Default: `replays` in the run's directory.")
 
@@ -57,7 +57,7 @@ class ProfilerConfig(Config, frozen=True):
     """How often an epoch is traced by jax.profiler."""
 
     interval_epochs: Count = Field(
-        default=10000, description="Epochs from one trace to the next. 0: never. Default: the original's."
+        default=10000, description="Epochs between traces. 0: never. Default: rare, because a traced epoch is slow."
     )
     profile_dir: str = Field(default="", description="Where traces go. Default: `profiles` in the run's directory.")
 
@@ -67,4 +67,4 @@ class ProfilerConfig(Config, frozen=True):
         return self.interval_epochs > 0
 
 
-TorchProfilerConfig = ProfilerConfig  # The name in programs written for the original.
+TorchProfilerConfig = ProfilerConfig  # The name in programs written for MettaGrid.

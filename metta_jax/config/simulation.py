@@ -1,5 +1,6 @@
 """What a policy is evaluated on."""
 
+import os
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -9,7 +10,8 @@ from metta_jax.config.base import Config, FrozenDict, deep_merge
 from metta_jax.config.env import EnvConfig
 from metta_jax.config.errors import custom
 from metta_jax.config.fields import Bounds, Names, PositiveFloat
-from metta_jax.config.frozen_dict import FrozenMapping, thaw
+from metta_jax.config.yaml_file import FILE_ENDINGS
+from metta_jax.frozen_dict import FrozenMapping, thaw
 
 _PASSED_DOWN = ("num_episodes", "max_time_s", "npc_policy_uri", "policy_agents_pct")
 
@@ -20,6 +22,11 @@ def _path_or_config(value: Any, handler: Any) -> Any:
         return EnvConfig.__pydantic_validator__.validate_python(value)
     if isinstance(value, str):
         return value
+    if isinstance(value, os.PathLike):
+        path = os.fspath(value)
+        if path.endswith(FILE_ENDINGS):  # as text, another one would be the name of a world
+            return path
+        raise custom(f"{path!r} does not end in {', '.join(FILE_ENDINGS)}", "env_type")
     raise custom("Input should be the path of a world or an EnvConfig", "env_type")
 
 
@@ -31,11 +38,9 @@ Episodes = Annotated[int, Bounds(at_least=1)]
 class SingleEnvSimulationConfig(Config, frozen=True):
     """Episodes in one world."""
 
-    env: World = Field(description="Path of a named world, or an EnvConfig.")
-    num_episodes: Episodes = Field(default=1, description="Episodes that are played. Default: the fewest.")
-    max_time_s: PositiveFloat = Field(
-        default=120.0, description="Seconds after which no more steps are taken. Default: the original's."
-    )
+    env: World = Field(description="Path of a named world, an EnvConfig, or a YAML or JSON file of one.")
+    num_episodes: Episodes = Field(default=1, description="Number of episodes to play. Default: one, the fewest.")
+    max_time_s: PositiveFloat = Field(default=120.0, description="Seconds after which no more steps are taken.")
     env_overrides: FrozenMapping[str, Any] = Field(
         default=FrozenDict(), description="Values of the world that are changed, nested. Default: none."
     )

@@ -15,7 +15,7 @@ _WITHOUT_EFFECT = ("run", "run_dir")
 class PolicyStoreConfig(Config, frozen=True):
     """Where policies are stored, and how many stay in memory.
 
-    Made from a directory, from the fields, or from the original's form
+    Made from a directory, from the fields, or from MettaGrid's form
     {"device": ..., "policy_cache_size": ..., "trainer": {"checkpoint": {"checkpoint_dir": ...}}}.
     """
 
@@ -23,9 +23,7 @@ class PolicyStoreConfig(Config, frozen=True):
         default="./train_dir/checkpoints",
         description="Directory of the policies. Default: that of a trainer without directories.",
     )
-    policy_cache_size: int = Field(
-        default=10, description="Policies kept in memory, at least 1. Default: the original's."
-    )
+    policy_cache_size: int = Field(default=10, description="Policies kept in memory, at least 1.")
     device: str | None = Field(
         default=None, description="Kind of device that policies are loaded to. Default: what JAX finds."
     )

@@ -7,8 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from metta_jax.config.base import Config, FrozenDict
 from metta_jax.config.directories import RunPaths, paths_in
 from metta_jax.config.errors import custom
-from metta_jax.config.fields import Count, PositiveInt
-from metta_jax.config.frozen_dict import FrozenMapping
+from metta_jax.config.fields import Count32, PositiveInt, PositiveInt32
 from metta_jax.config.learning import (
     AdvantageConfig,
     KickstartConfig,
@@ -20,6 +19,7 @@ from metta_jax.config.learning import (
     VTraceConfig,
 )
 from metta_jax.config.running import CheckpointConfig, InitialPolicyConfig, ProfilerConfig, SimulationConfig
+from metta_jax.frozen_dict import FrozenMapping
 
 TARGET = "metta.rl.trainer.MettaTrainer"
 
@@ -27,13 +27,13 @@ TARGET = "metta.rl.trainer.MettaTrainer"
 class TrainerConfig(Config, frozen=True):
     """Everything about a training run but the world and the agent.
 
-    The defaults are the original's, made for a large accelerator: a rollout is 8192 rows of 64 agent steps, its
-    observations alone take more than 300 MB, and at most 8192 agents can play at once. On a small machine give
+    The default sizes are MettaGrid's, meant for a large accelerator: a rollout is 8192 rows of 64 agent steps, its
+    observations alone take more than 300 MB, and at most 8192 agents can play at once. On a small machine, set
     `batch_size`, `minibatch_size` and `bptt_horizon`.
     """
 
     total_timesteps: PositiveInt = Field(
-        default=50_000_000_000, description="Agent steps of the whole run. Default: the original's."
+        default=50_000_000_000, description="Agent steps of the whole run. Default: chosen without a search."
     )
     ppo: PPOConfig = Field(default_factory=PPOConfig, description="The loss and the advantage.")
     optimizer: OptimizerConfig = Field(default_factory=OptimizerConfig, description="The optimizer.")
@@ -54,33 +54,42 @@ class TrainerConfig(Config, frozen=True):
     simulation: SimulationConfig = Field(default_factory=SimulationConfig, description="When the policy is evaluated.")
     profiler: ProfilerConfig = Field(default_factory=ProfilerConfig, description="When an epoch is traced.")
     batch_size: PositiveInt = Field(
-        default=524288, description="Agent steps of one rollout. Default: the original's, for a large accelerator."
+        default=524288, description="Agent steps of one rollout. Default: found by a sweep, for a large accelerator."
     )
     minibatch_size: PositiveInt = Field(
-        default=16384, description="Agent steps of one gradient; divides `batch_size`. Default: the original's."
+        default=16384,
+        description="Agent steps of one gradient; divides `batch_size`. Default: found by a sweep, with `batch_size`.",
+    )
+    gradient_chunk_size: PositiveInt | None = Field(
+        default=None,
+        description="Agent steps per chunk in which the gradient of a minibatch is computed, to save memory; divides "
+        "`minibatch_size`. The gradient is still that of the whole minibatch, at the cost of one more forward pass. "
+        "Default: one chunk.",
+    )
+    acting_chunk_size: PositiveInt | None = Field(
+        default=None,
+        description="The most agents whose actions are computed at a time, to save memory. Default: all of them.",
     )
     bptt_horizon: PositiveInt = Field(
         default=64,
-        description="Steps over which gradients run back through the memory; divides `minibatch_size`. Default: the "
-        "original's.",
+        description="Steps over which gradients run back through the memory; divides `minibatch_size`. Default: chosen "
+        "without a search.",
     )
-    update_epochs: PositiveInt = Field(
-        default=1, description="How often an update goes over its rollout. Default: the original's."
+    update_epochs: PositiveInt32 = Field(
+        default=1, description="Passes of an update over its rollout. Default: one, which is enough for a large batch."
     )
     forward_pass_minibatch_target_size: PositiveInt = Field(
-        default=4096, description="Used by `calculate_batch_sizes` only. Default: the original's."
+        default=4096, description="Used by `calculate_batch_sizes` only. Default: chosen without a search."
     )
     async_factor: PositiveInt = Field(
-        default=2, description="Accepted, without effect: environments live on the device. Default: the original's."
+        default=2, description="Accepted, without effect: environments live on the device."
     )
-    num_workers: PositiveInt = Field(
-        default=1, description="Accepted, without effect: there are no worker processes. Default: as few as possible."
+    num_workers: PositiveInt | None = Field(
+        default=1, description="Accepted, without effect: there are no worker processes."
     )
-    zero_copy: bool = Field(
-        default=True, description="Accepted, without effect: nothing is copied. Default: the original's."
-    )
+    zero_copy: bool = Field(default=True, description="Accepted, without effect: nothing is copied.")
     require_contiguous_env_ids: bool = Field(
-        default=False, description="Must be False, the default, as in the original; accepted for its configurations."
+        default=False, description="Must be False, the default. Accepted so that MettaGrid's configurations load."
     )
     cpu_offload: bool = Field(
         default=False, description="Must be False, the default: a rollout stays on the device that trains on it."
@@ -88,36 +97,43 @@ class TrainerConfig(Config, frozen=True):
     scale_batches_by_world_size: bool = Field(
         default=False,
         description="Whether `batch_size` and `minibatch_size` are divided by the number of devices. Default: they "
-        "are for all devices together, so results do not depend on the number.",
+        "are for all devices together, so results do not depend on their number, up to rounding.",
     )
-    compile: bool = Field(
-        default=False, description="Accepted, without effect: everything is compiled. Default: the original's."
+    devices: PositiveInt | Literal["all"] | None = Field(
+        default=None,
+        description="Number of devices to divide the run among; 'all': all that JAX has. Results are those of one "
+        "device up to the rounding of sums. Default: one, or all in a run of several processes; on a CPU, the command "
+        "line uses one device per core.",
     )
+    compile: bool = Field(default=False, description="Accepted, without effect: everything is compiled.")
     compile_mode: Literal["default", "reduce-overhead", "max-autotune"] = Field(
-        default="reduce-overhead", description="Accepted, without effect. Default: the original's."
+        default="reduce-overhead", description="Accepted, without effect: everything is compiled."
     )
-    verbose: bool = Field(default=True, description="Whether progress is printed. Default: the original's.")
+    verbose: bool = Field(default=True, description="Whether progress is printed.")
     env: str | None = Field(
         default=None,
-        description="Path of the world to train on, if no curriculum is given beside it. Default: none.",
+        description="Path of the world to train on, if no curriculum is given. Default: none.",
     )
     curriculum: str | None = Field(
         default="/env/mettagrid/curriculum/simple",
-        description="Path of the curriculum, or of a world; comes before `env`. `train` looks here if no world is "
-        "named elsewhere, and takes `default` if nothing is given. Default: the original's, or none if `env` is given.",
+        description="Path of the curriculum, or of a world; takes precedence over `env`. `train` looks here if no "
+        "world is named elsewhere, and falls back to `default`. Default: a simple curriculum for first experiments, "
+        "or none if `env` is given.",
     )
     env_overrides: FrozenMapping[str, Any] = Field(
         default=FrozenDict(),
         description="Accepted in a configuration; `train` refuses any: make a world of your own. Default: none.",
     )
-    grad_mean_variance_interval: Count = Field(
+    grad_mean_variance_interval: Count32 = Field(
         default=0, description="Epochs from one set of gradient statistics to the next. 0: never. Default: off."
     )
     target: str = Field(
-        default=TARGET, alias="_target_", description="Accepted for the original's configurations; only the default."
+        default=TARGET,
+        alias="_target_",
+        description="Must be the default. Accepted so that MettaGrid's configurations load.",
     )
     run_dir: str = Field(
-        default="./train_dir", description="Where the run's files go. Default: a directory beside the program."
+        default="./train_dir", description="Where the run's files go. Default: a directory below the current one."
     )
     recurrence: RecurrenceConfig = Field(
         default_factory=RecurrenceConfig, description="What happens to the policy's memory."
@@ -125,16 +141,22 @@ class TrainerConfig(Config, frozen=True):
     advantage: AdvantageConfig = Field(
         default_factory=AdvantageConfig, description="What the advantage knows about the end of a row or an episode."
     )
+    minibatch_rows: Literal["drawn", "shuffled"] = Field(
+        default="drawn",
+        description="How the minibatches of an epoch get their rows. drawn: independently, so that with many "
+        "minibatches about 37 % of the rows are never drawn; shuffled: every row is in exactly one. Default: drawn, "
+        "which `prio_alpha` needs.",
+    )
     value_write_back: bool = Field(
         default=False,
         description="Whether new values of sampled rows replace the old ones for later minibatches. Default: no, so "
-        "that targets stay fixed; the original did it.",
+        "that targets stay fixed; MettaGrid's trainer did replace them.",
     )
 
     @model_validator(mode="before")
     @classmethod
     def _let_env_stand_alone(cls, data: Any) -> Any:
-        # Otherwise the default curriculum would silently win over the world that was asked for.
+        # Otherwise the default curriculum would silently override the requested world.
         if isinstance(data, dict) and data.get("env") is not None and "curriculum" not in data:
             return {**data, "curriculum": None}
         return data
@@ -164,7 +186,10 @@ class TrainerConfig(Config, frozen=True):
     @classmethod
     def _check_offload(cls, value: bool) -> bool:
         if value:
-            raise custom("cpu_offload: True is not supported: a rollout stays on the device that trains on it")
+            raise custom(
+                "cpu_offload: True is not supported: a rollout stays on the device that trains on it; "
+                "gradient_chunk_size saves more memory"
+            )
         return value
 
     @field_validator("target", mode="after")
@@ -182,6 +207,18 @@ class TrainerConfig(Config, frozen=True):
             raise custom("batch_size must be divisible by minibatch_size")
         if self.minibatch_size % self.bptt_horizon:
             raise custom(f"minibatch_size {self.minibatch_size} must be divisible by bptt_horizon {self.bptt_horizon}")
+        chunk = self.gradient_chunk_size
+        if chunk is not None and (self.minibatch_size % chunk or chunk % self.bptt_horizon):
+            raise custom(
+                f"gradient_chunk_size {chunk} must divide minibatch_size {self.minibatch_size} and be divisible by "
+                f"bptt_horizon {self.bptt_horizon}"
+            )
+        prio_alpha = self.prioritized_experience_replay.prio_alpha
+        if self.minibatch_rows == "shuffled" and prio_alpha > 0:
+            raise custom(
+                "minibatch_rows: 'shuffled' takes every row once, which leaves "
+                f"prioritized_experience_replay.prio_alpha {prio_alpha} nothing to choose; set it to 0"
+            )
         if not self.curriculum and not self.env:
             raise custom("curriculum or env must be set")
         evaluate, checkpoint = self.simulation.evaluate_interval, self.checkpoint.checkpoint_interval

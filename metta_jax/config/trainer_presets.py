@@ -1,4 +1,4 @@
-"""Ready-made trainer configurations, and those of programs written for the original."""
+"""Ready-made trainer configurations, and those of programs written for MettaGrid."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -34,15 +34,15 @@ def create_default_trainer_config(
 
 
 def create_trainer_config(cfg: Mapping[str, Any]) -> TrainerConfig:
-    """The trainer configuration of a program's whole configuration, as the original read it.
+    """The trainer configuration within a program's whole configuration, as MettaGrid reads it.
 
     Args:
-        cfg: needs `trainer` (mapping or TrainerConfig), `run` and `run_dir`. Directories that `trainer` does not give
-            lie in `run_dir`. `vectorization: "serial"` forces async_factor 1 and zero_copy False. Other keys are the
-            business of other parts of the program. Not modified.
+      cfg: needs `trainer` (mapping or TrainerConfig), `run` and `run_dir`. Directories that `trainer` does not give
+        lie in `run_dir`. `vectorization: "serial"` forces async_factor 1 and zero_copy False. Other keys are the
+        business of other parts of the program. Not modified.
 
     Raises:
-        ValueError: "cfg must have a '<key>' field", or what TrainerConfig refuses.
+      ValueError: "cfg must have a '<key>' field", or what TrainerConfig refuses.
     """
     for key in ("trainer", "run", "run_dir"):
         if key not in cfg:

@@ -51,7 +51,7 @@ def compare(
     engine_factory: Callable[[Mapping[str, Any], list[list[str]]], Any] = make_engine,
     rollout_fn: Callable[[Any, RecordedRun], Rollout] = scan_rollout,
 ) -> Difference | None:
-    """Replays a run and compares everything that was recorded.
+    """Replay a run and compare everything that was recorded.
 
     Observations, flags, objects and tracks must be equal; rewards and statistics within 1e-6, absolute below 1 and
     relative above. Statistics must have the same keys, except the two families without bound (`action.invalid_type.*`,

@@ -14,6 +14,7 @@ import numpy as np
 from metta_jax.config import GameConfig
 from metta_jax.conformance.runs import RecordedRun
 from metta_jax.mettagrid import MettaGrid
+from metta_jax.mettagrid.engine_path import EnginePath
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,16 @@ class Rollout:
     tracks: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
-def make_engine(config: Mapping[str, Any], rows: list[list[str]]) -> MettaGrid:
-    """Our engine, with all statistics, under the original's rule for resource rewards."""
-    game = GameConfig.model_validate({**config, "resource_reward_cap": "running_total"})
+def make_engine(
+    config: Mapping[str, Any], rows: list[list[str]], engine_path: EnginePath | str | None = None
+) -> MettaGrid:
+    """Our engine, with all statistics, under the original's rule for resource rewards; see `choose_path`."""
+    rules = {"resource_reward_cap": "running_total", "unknown_resources": "drop"}
+    game = GameConfig.model_validate({**config, **rules})
     with warnings.catch_warnings():
         # Some recorded worlds rely on unknown resources being left out.
         warnings.simplefilter("ignore", UserWarning)
-        return MettaGrid(game, [rows], stats="full")
+        return MettaGrid(game, [rows], stats="full", engine_path=engine_path)
 
 
 def scan_rollout(engine: MettaGrid, run: RecordedRun) -> Rollout:

@@ -81,7 +81,7 @@ class RecordedRun:
 
 
 def load_run(path: str | Path) -> RecordedRun:
-    """Reads a recorded run.
+    """Read a recorded run.
 
     Raises:
       ValueError: if the file is missing, cannot be read, or lacks a member; the message names the file and the reason.

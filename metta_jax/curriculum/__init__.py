@@ -23,6 +23,7 @@ from metta_jax.curriculum.kinds import (
     SampledTask,
     Sampling,
     SingleTask,
+    is_curriculum,
     read_kind,
 )
 from metta_jax.curriculum.overrides import changed, override
@@ -46,6 +47,7 @@ __all__ = [
     "Task",
     "build_curriculum",
     "changed",
+    "is_curriculum",
     "override",
     "read_kind",
 ]

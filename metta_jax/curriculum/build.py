@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -38,9 +38,9 @@ class Known:
     def __init__(self, known: Mapping[str, EnvConfig | kinds.Kind]):
         self.known = dict(known)
 
-    def find_kind(self, name: str) -> Any:
+    def find_kind(self, name: str) -> kinds.AnyKind | None:
         found = self._find(name)
-        return found if isinstance(found, kinds.Kind) else None
+        return cast(kinds.AnyKind, found) if isinstance(found, kinds.Kind) else None
 
     def make_world(self, name: str, changes: Mapping[str, Any], seed: int, sampling: float | None) -> EnvConfig:
         found = self._find(name)
@@ -66,7 +66,7 @@ def build_curriculum(
     Args:
       library: what the names in it mean.
       name: what a curriculum around it would call it.
-      changes: dotted path -> value, for every task; they win over the `env_overrides` of the kind.
+      changes: dotted path -> value, for every task; they take precedence over the `env_overrides` of the kind.
       seed: of the numbers that are drawn for variants.
 
     Raises:
@@ -177,7 +177,7 @@ def bucket_cells(buckets: Mapping[str, Mapping[str, Any]], default_bins: int) ->
 
 
 def draw_parameter(value: Any, rng: np.random.Generator) -> Any:
-    """A value as it is; of a range a uniform number, cut to an int if both bounds are ints."""
+    """A value unchanged; of a range a uniform number, cut to an int if both bounds are ints."""
     if not isinstance(value, Mapping):
         return value
     low, high = value["range"]
@@ -187,7 +187,7 @@ def draw_parameter(value: Any, rng: np.random.Generator) -> Any:
 
 
 def growing_sizes(width: int, height: int, largest: int) -> list[tuple[int, int]]:
-    """Sizes from the first one on, both sides doubled and at most `largest`, until nothing grows any more."""
+    """Sizes from the first one on, both sides doubled and at most `largest`, until nothing grows anymore."""
     sizes = [(min(width, largest), min(height, largest))]
     while (bigger := (min(2 * sizes[-1][0], largest), min(2 * sizes[-1][1], largest))) != sizes[-1]:
         sizes.append(bigger)
@@ -202,18 +202,19 @@ def _rule_of(
         case kinds.Random():
             return FixedWeights(weights)
         case kinds.PrioritizeRegressed():
-            return PrioritizeRegressedRule(weights, kind.moving_avg_decay_rate)
+            return PrioritizeRegressedRule(weights, kind.moving_avg_decay_rate, kind.explore)
         case kinds.LearningProgress():
             return _progress_rule(kind, weights)
-    return BlendRule(
-        num_children=len(weights),
-        performance_threshold=kind.performance_threshold,
-        smoothing=kind.smoothing,
-        progression_rate=kind.progression_rate,
-        progression_mode=kind.progression_mode,
-        blending_smoothness=kind.blending_smoothness,
-        blending_mode=kind.blending_mode,
-    )
+        case kinds.ProgressiveMultiTask():
+            return BlendRule(
+                num_children=len(weights),
+                performance_threshold=kind.performance_threshold,
+                smoothing=kind.smoothing,
+                progression_rate=kind.progression_rate,
+                progression_mode=kind.progression_mode,
+                blending_smoothness=kind.blending_smoothness,
+                blending_mode=kind.blending_mode,
+            )
 
 
 def _progress_rule(kind: kinds.Progress, weights: tuple[float, ...]) -> LearningProgressRule:

@@ -12,7 +12,7 @@ WINDOW = 501  # the original's window of 500 is exceeded by one
 class Completions(flax.struct.PyTreeNode):
     """The last 501 completed children, and what their episodes scored since the rollout began. n children."""
 
-    recent: jax.Array  # int32 [501], a ring of indices; -1 where nothing is yet
+    recent: jax.Array  # int32 [501], a ring of indices; -1 where there is none yet
     next: jax.Array  # int32 []: where the next one goes
     count: jax.Array  # int32 [n]: how often each is in the ring
     episodes: jax.Array  # int32 [n]: since the rollout began

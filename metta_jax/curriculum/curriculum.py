@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from grid_kernels.compiled import compiled
 from metta_jax.config import EnvConfig
 from metta_jax.curriculum.completions import (
     Completions,
@@ -46,6 +47,7 @@ class CurriculumState(flax.struct.PyTreeNode):
     rule: Any
     completions: Completions
     nested: tuple[CurriculumState, ...]
+    num_ignored: jax.Array  # int32 []: episodes whose score was not finite; only the outermost curriculum counts
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,12 +74,15 @@ class Curriculum:
         """The state before the first episode.
 
         Args:
-          key: typed key for what a curriculum draws besides tasks (active sets); None: key 0. Kept in the state.
+          key: typed key for what a curriculum draws other than tasks (active sets); None: key 0. Kept in the state.
         """
         keys = jax.random.split(jax.random.key(0) if key is None else key, 1 + len(self._nested))
         nested = tuple(child.init(keys[1 + i]) for i, child in enumerate(self._nested))
-        return CurriculumState(self.rule.init(keys[0]), no_completions(len(self.children)), nested)
+        return CurriculumState(
+            self.rule.init(keys[0]), no_completions(len(self.children)), nested, jnp.zeros((), jnp.int32)
+        )
 
+    @compiled
     def sample(self, state: CurriculumState, key: jax.Array) -> jax.Array:
         """The number of a task, int32 [], for the next episode. Consumes `key`."""
         child_key, key = jax.random.split(key)
@@ -92,10 +97,13 @@ class Curriculum:
         branches = [variant, *map(inside, self._nested, state.nested)]
         return jnp.asarray(self._first)[child] + jax.lax.switch(jnp.asarray(self._branch)[child], branches, key)
 
+    @compiled
     def complete(
         self, state: CurriculumState, index: jax.Array, score: jax.Array, mask: jax.Array | bool = True
     ) -> CurriculumState:
         """The state after one or several episodes, which are applied in their order. Costs little if there are none.
+
+        A score that is NaN or infinite would stay in the averages forever, so it is only counted.
 
         Args:
           index: int32 [] or [N], numbers of the tasks that were played.
@@ -106,10 +114,11 @@ class Curriculum:
         mask = jnp.broadcast_to(jnp.atleast_1d(jnp.asarray(mask, bool)), index.shape)
 
         def one(state: CurriculumState, i: jax.Array) -> CurriculumState:
-            return self._complete_one(state, index[i], score[i])
+            return self._count_or_complete(state, index[i], score[i])
 
         return _for_each(mask, one, state)
 
+    @compiled
     def advance(
         self, state: CurriculumState, task: jax.Array, score: jax.Array, done: jax.Array, keys: jax.Array
     ) -> tuple[CurriculumState, jax.Array]:
@@ -125,7 +134,7 @@ class Curriculum:
 
         def one(carry: tuple[CurriculumState, jax.Array], i: jax.Array) -> tuple[CurriculumState, jax.Array]:
             state, task = carry
-            state = self._complete_one(state, task[i], score[i])
+            state = self._count_or_complete(state, task[i], score[i])
             return state, task.at[i].set(self.sample(state, keys[i]))
 
         return _for_each(done, one, (state, task))
@@ -139,8 +148,12 @@ class Curriculum:
 
         curriculum_task_probs/<id>; task_completions/<id>, the share in the last 501 episodes; task_reward/<short
         name>/rewards.mean of the episodes since `begin_rollout`, NaN if there was none; and those of the kind. Nested
-        curricula add theirs, with "<child>:" after the first "/".
+        curricula add theirs, with "<child>:" after the first "/". curriculum/ignored_scores: episodes
+        that were ignored because their score was not finite.
         """
+        return {**self._stats(state), "curriculum/ignored_scores": state.num_ignored}
+
+    def _stats(self, state: CurriculumState) -> dict[str, jax.Array]:
         probs, share, score = self.probabilities(state), shares(state.completions), mean_scores(state.completions)
         stats = dict(self.rule.stats(state.rule))
         for i, (name, short) in enumerate(zip(self.child_names, _short_names(self.child_names), strict=True)):
@@ -148,7 +161,7 @@ class Curriculum:
             stats[f"task_completions/{name}"] = share[i]
             stats[f"task_reward/{short}/rewards.mean"] = score[i]
         for curriculum, inner in zip(self._nested, state.nested, strict=True):
-            for key, value in curriculum.stats(inner).items():
+            for key, value in curriculum._stats(inner).items():
                 family, slash, rest = key.partition("/")
                 stats[f"{family}/{curriculum.name}:{rest}" if slash else f"{family}/{curriculum.name}"] = value
         return stats
@@ -209,6 +222,15 @@ class Curriculum:
         is_nested = np.asarray([isinstance(child, Curriculum) for child in self.children])
         return np.where(is_nested, np.cumsum(is_nested), 0).astype(np.int32)
 
+    def _count_or_complete(self, state: CurriculumState, index: jax.Array, score: jax.Array) -> CurriculumState:
+        """`_complete_one`, unless the score is not finite."""
+        return jax.lax.cond(
+            jnp.isfinite(score),
+            lambda s: self._complete_one(s, index, score),
+            lambda s: s.replace(num_ignored=s.num_ignored + 1),
+            state,
+        )
+
     def _complete_one(self, state: CurriculumState, index: jax.Array, score: jax.Array) -> CurriculumState:
         """An episode that ended; nested curricula hear of theirs, and their ancestors of the child it belongs to."""
         owner = np.repeat(np.arange(len(self.children), dtype=np.int32), self._sizes)
@@ -226,11 +248,12 @@ class Curriculum:
             rule=self.rule.learn(state.rule, child, score),
             completions=add_completion(state.completions, child, score),
             nested=tuple(nested),
+            num_ignored=state.num_ignored,
         )
 
 
 def _for_each(mask: jax.Array, fn: Callable[[Any, jax.Array], Any], carry: Any) -> Any:
-    """`fn(carry, i)` for every i with `mask` [N], in order. A loop of as many turns, so none costs next to nothing."""
+    """`fn(carry, i)` for every i with `mask` [N], in order. Loops over those alone, so none costs little."""
     (order,) = jnp.nonzero(mask, size=mask.shape[0], fill_value=0)
     order = order.astype(jnp.int32)
     return jax.lax.fori_loop(0, jnp.sum(mask, dtype=jnp.int32), lambda turn, c: fn(c, order[turn]), carry)

@@ -15,7 +15,7 @@ from metta_jax.config import EnvConfig, FrozenDict
 from metta_jax.config.base import Config
 from metta_jax.config.errors import Problem, custom, problems_error
 from metta_jax.config.fields import NonNegativeFloat, PositiveFloat, PositiveInt, Share, within
-from metta_jax.config.frozen_dict import FrozenMapping
+from metta_jax.frozen_dict import FrozenMapping
 
 
 def _given(value: FrozenMapping[str, Any]) -> FrozenMapping[str, Any]:
@@ -60,12 +60,12 @@ class SingleTask(Kind, frozen=True):
 
 
 class Sampling(Kind, frozen=True):
-    """One world whose sampled numbers are drawn anew for each episode, among `num_variants` draws."""
+    """One world whose sampled numbers are redrawn for each episode, from `num_variants` draws."""
 
     kind: Literal["sampling"] = "sampling"
     template: Template = Field(description="The world.")
     sampling: Share | None = Field(
-        default=None, description="How far numbers move from their centres. Default None: as the world says."
+        default=None, description="How far numbers move from their centers. Default None: as the world says."
     )
     num_variants: PositiveInt = Field(default=16, description="See above. Default: a fair choice in little memory.")
 
@@ -101,6 +101,11 @@ class PrioritizeRegressed(Kind, frozen=True):
     kind: Literal["prioritize_regressed"] = "prioritize_regressed"
     tasks: Tasks = Field(description="Name -> weight before the first episode ends.")
     moving_avg_decay_rate: Share = Field(default=0.01, description="Of the average score. Default: the original's.")
+    explore: Share = Field(
+        default=0.25,
+        description="Share of the episodes that are drawn from the weights of `tasks`, regardless of scores. Default: "
+        "as in learning progress; with the original's, 0, the first task that scores is played, and hardly any other.",
+    )
 
 
 class Progress(Kind, frozen=True):
@@ -165,7 +170,8 @@ class ProgressiveMultiTask(Kind, frozen=True):
     performance_threshold: float = Field(default=0.8, description="Score that is good enough. Default: the original's.")
     smoothing: Share = Field(default=0.1, description="Weight of a new score. Default: the original's.")
     progression_rate: Annotated[float, within(0, 1)] = Field(
-        default=0.01, description="Progress of a completion. Default: the original's."
+        default=0.01,
+        description="Progress per completion of the task that the blend is centered on. Default: the original's.",
     )
     progression_mode: str = Field(default="perf", description="'perf' or 'time'. Default: the original's.")
     blending_smoothness: PositiveFloat = Field(default=0.5, description="Width of the blend. Default: the original's.")
@@ -206,23 +212,36 @@ KINDS: Mapping[str, type[Kind]] = {
         ProgressiveMultiTask,
     )
 }
+KIND_KEYS = ("kind", "_target_")
 _OTHER_NAMES = {"low_reward": "prioritize_regressed"}  # the original's first name of it
+
+
+def is_curriculum(values: Mapping[str, Any]) -> bool:
+    """Whether a mapping means to be a curriculum: it has a `kind`, or the original's class of one as `_target_`."""
+    return "kind" in values or str(values.get("_target_", "")).endswith("Curriculum")
 
 
 def read_kind(values: Mapping[str, Any]) -> AnyKind:
     """A mapping as a configuration; `kind` is a name such as "learning_progress" or "LearningProgress".
 
+    Instead of it `_target_` may be the path of the original's class, "metta....LearningProgressCurriculum".
+
     Raises:
-      ValueError: no such kind, or what the configuration refuses.
+      ValueError: no such kind, two of them, or what the configuration refuses.
     """
-    if "kind" not in values:
+    given = {key: values[key] for key in KIND_KEYS if key in values}
+    if not given:
         raise ValueError(f"kind: missing; it is one of {', '.join(KINDS)}")
-    given = values["kind"]
-    name = "".join(f"_{c.lower()}" if c.isupper() else c for c in str(given)).strip("_")
+    if len(given) > 1:
+        raise ValueError(f"_target_: {given['_target_']!r} is given next to kind: {given['kind']!r}; give one of them")
+    ((key, written),) = given.items()
+    title = str(written) if key == "kind" else str(written).rpartition(".")[2].removesuffix("Curriculum")
+    name = "".join(f"_{c.lower()}" if c.isupper() else c for c in title).strip("_")
     name = _OTHER_NAMES.get(name, name)
     if name not in KINDS:
-        raise ValueError(f"kind: {given!r} is not one of {', '.join(KINDS)}")
-    return KINDS[name].model_validate({**values, "kind": name})  # pyright: ignore[reportReturnType]
+        raise ValueError(f"{key}: {written!r} is not one of {', '.join(KINDS)}")
+    fields = {field: value for field, value in values.items() if field not in KIND_KEYS}
+    return KINDS[name].model_validate({**fields, "kind": name})  # pyright: ignore[reportReturnType]
 
 
 def _is_number(value: Any) -> bool:

@@ -178,9 +178,9 @@ def progress_distribution(fast: jax.Array, slow: jax.Array, true_rate: jax.Array
     some = (progress > 0) | (true_rate > 0)
     some = some | ~jnp.any(some)
     count = jnp.sum(some).astype(jnp.float32)
-    centred = jnp.where(some, progress - jnp.sum(jnp.where(some, progress, 0.0)) / count, 0.0)
-    std = jnp.sqrt(jnp.sum(centred * centred) / count)
-    score = jax.nn.sigmoid(centred / jnp.where(std > 0, std, 1.0))
+    centered = jnp.where(some, progress - jnp.sum(jnp.where(some, progress, 0.0)) / count, 0.0)
+    std = jnp.sqrt(jnp.sum(centered * centered) / count)
+    score = jax.nn.sigmoid(centered / jnp.where(std > 0, std, 1.0))
     score = jnp.where(some, score, 0.0)
     return score / jnp.sum(score)
 

@@ -28,7 +28,7 @@ def override(env_config: EnvConfig, changes: Mapping[str, Any]) -> EnvConfig:
 
     Args:
       changes: dotted path -> value; nested mappings mean the same: `{"game": {"max_steps": 5}}`. `game.map_builder` is
-        another spelling of `map_builder`.
+        another spelling of `map_builder`, and the level `params` of the original's scenes may be there or not.
 
     Raises:
       ValueError: a path that the environment does not have, or a value that is not allowed there.
@@ -43,7 +43,7 @@ def override(env_config: EnvConfig, changes: Mapping[str, Any]) -> EnvConfig:
 
 
 def changed(env_config: EnvConfig, changes: Mapping[str, Any], sampling: float | None) -> EnvConfig:
-    """`override`; with `sampling`, how far the numbers of the map builder move from their centres."""
+    """`override`; with `sampling`, how far the numbers of the map builder move from their centers."""
     if sampling is not None:
         builder = with_sampling(env_config.map_builder, float(sampling))
         env_config = env_config.model_copy(update={"map_builder": builder, "sampling": float(sampling)})
@@ -81,6 +81,8 @@ def _set(node: Any, parts: list[str], value: Any, path: str, items: frozenset[st
         return (*node[:i], _set(node[i], rest, value, path, items), *node[i + 1 :])
     if dataclasses.is_dataclass(node) and not isinstance(node, type):
         fields = [field.name for field in dataclasses.fields(node) if field.init]
+        if key == "params" and rest and key not in fields:  # a level that the original's files have
+            return _set(node, rest, value, path, items)
         _check_key(key, fields, path)
         try:
             return dataclasses.replace(node, **{key: _set(getattr(node, key), rest, value, path, items)})

@@ -8,6 +8,8 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
+from metta_jax.curriculum.rule import probabilities
+
 _EPSILON = 1e-6
 _LARGEST = 1e12
 
@@ -23,18 +25,22 @@ class RegressionState(flax.struct.PyTreeNode):
 @dataclass(frozen=True)
 class PrioritizeRegressedRule:
     """On completion of child i with a score: avg_i <- (1 - a) avg_i + a score, max_i <- max(max_i, score); then for
-    every child w = 1e-6 + max / (avg + 1e-6).
+    every child w = 1e-6 + max / (avg + 1e-6). Children are drawn with (1 - explore) w / sum w + explore first / sum
+    first, where `first` are the weights before the first completion.
 
-    Right after the first success of a child max / avg is 1 / a: new tasks are much preferred. A negative average would
+    Right after the first success of a child max / avg is 1 / a: new tasks are much preferred. Before it w is 1e-6, so
+    without `explore` the first task that scores is the only one played from then on. A negative average would
     make its weight negative; weights are kept in 1e-6..1e12.
 
     Attributes:
       initial: weights before the first completion.
       decay_rate: a.
+      explore: the share of episodes that are drawn from the initial weights. The original's is 0.
     """
 
     initial: tuple[float, ...]
     decay_rate: float = 0.01
+    explore: float = 0.25
 
     @property
     def num_children(self) -> int:
@@ -46,7 +52,10 @@ class PrioritizeRegressedRule:
         return RegressionState(average=zeros, best=zeros, weight=jnp.asarray(self.initial, jnp.float32))
 
     def weights(self, state: RegressionState) -> jax.Array:
-        return state.weight
+        if self.explore == 0.0:
+            return state.weight
+        first = probabilities(jnp.asarray(self.initial, jnp.float32))
+        return (1.0 - self.explore) * probabilities(state.weight) + self.explore * first
 
     def learn(self, state: RegressionState, child: jax.Array, score: jax.Array) -> RegressionState:
         moved = (1.0 - self.decay_rate) * state.average[child] + self.decay_rate * score

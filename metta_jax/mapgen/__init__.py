@@ -3,7 +3,16 @@
 from metta_jax.mapgen.ascii import SYMBOLS, from_text, name_of, read_map, symbol_of, to_text
 from metta_jax.mapgen.game_map import EMPTY, WALL, GameMap, Grid, MapBuilder, build_maps
 from metta_jax.mapgen.map_gen import MapGen
-from metta_jax.mapgen.plain import from_plain, plain, read_scene, scene_tree, write_scene
+from metta_jax.mapgen.plain import (
+    PlainError,
+    from_plain,
+    plain,
+    read_builder,
+    read_scene,
+    scene_tree,
+    with_changes,
+    write_scene,
+)
 from metta_jax.mapgen.rooms import (
     AsciiRoom,
     BarrierMaze,
@@ -124,6 +133,7 @@ __all__ = [
     "MultiRoom",
     "NarrowWorld",
     "Nop",
+    "PlainError",
     "RadialMaze",
     "Random",
     "RandomObjects",
@@ -153,6 +163,7 @@ __all__ = [
     "name_of",
     "normalized_text",
     "plain",
+    "read_builder",
     "read_map",
     "read_scene",
     "read_stored_map",
@@ -161,6 +172,7 @@ __all__ = [
     "symbol_of",
     "to_text",
     "uniform",
+    "with_changes",
     "with_sampling",
     "write_scene",
     "write_stored_map",

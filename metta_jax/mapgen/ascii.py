@@ -37,6 +37,8 @@ SYMBOLS: dict[str, str] = {
 }
 """Object name -> its symbols."""
 
+_ENDINGS = (".map", ".txt", ".ascii", ".yaml", ".yml", ".json")
+_PATH_HINT = "; read_map(path) reads a file"
 _NAME_OF_SYMBOL = {symbol: name for name, symbols in SYMBOLS.items() for symbol in symbols}
 
 
@@ -66,15 +68,15 @@ def name_of(symbol: str) -> str:
 
 
 def to_text(grid: Grid | Sequence[Sequence[str]]) -> str:
-    """Writes a map, rows of object names, as lines of symbols without a final newline."""
+    """Write a map, rows of object names, as lines of symbols without a final newline."""
     return "\n".join("".join(symbol_of(name) for name in row) for row in grid)
 
 
 def from_text(text: str) -> Grid:
-    """Reads a map from lines of symbols.
+    """Read a map from lines of symbols.
 
-    Line breaks at the very start and end are ignored, so that a map can stand in a triple-quoted string; blanks are
-    empty cells and count.
+    Blank lines at the very start and end and blanks around a line are ignored, so that a map can stand in an indented
+    triple-quoted string; other blanks are empty cells. At the edge of a map an empty cell is a dot.
 
     Returns:
       str [height, width], object names.
@@ -83,9 +85,11 @@ def from_text(text: str) -> Grid:
       ValueError: a line has another length than the first one, or holds an unknown character. Names the line.
     """
     if not isinstance(text, str):
-        raise ValueError(f"map: {text!r} is not text")
-    lines = text.strip("\r\n").splitlines()
-    if not lines or not lines[0]:
+        raise ValueError(f"map: {text!r} is not text{_PATH_HINT if isinstance(text, Path) else ''}")
+    if is_path(text):
+        raise ValueError(f"map: {text!r} is a path, not a map{_PATH_HINT}")
+    lines = [line.strip() for line in text.strip().splitlines()]
+    if not lines:
         raise ValueError("map: the text is empty")
     width = len(lines[0])
     rows = []
@@ -99,9 +103,26 @@ def from_text(text: str) -> Grid:
     return as_grid(rows)
 
 
+def is_path(text: str) -> bool:
+    """Whether the text given for a map looks like a path: a single line with a file ending."""
+    return "\n" not in text and text.lower().endswith(_ENDINGS)
+
+
+def read_uri(uri: str) -> str:
+    """The text of the map in a file that a builder names. Raises a ValueError that names its field `uri`."""
+    try:
+        return to_text(read_map(uri))
+    except ValueError as error:
+        raise ValueError(f"uri: {error}") from None
+
+
 def read_map(path: str | Path) -> Grid:
-    """Reads a map from a UTF-8 text file; errors name the file."""
+    """Read a map from a UTF-8 text file; errors name the file."""
+    if isinstance(path, str) and "\n" in path:
+        raise ValueError("map: is a map, not the path of one; from_text(text) reads it")
     try:
         return from_text(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None

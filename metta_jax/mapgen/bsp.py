@@ -24,7 +24,7 @@ class Zone:
 
 
 def partition(width: int, height: int, num_leaves: int, least: int, rng: np.random.Generator) -> Zone:
-    """Cuts a rectangle until there are `num_leaves`, each with sides of at least `least` cells.
+    """Cut a rectangle until there are `num_leaves`, each with sides of at least `least` cells.
 
     The largest one that can be is cut next: across a side that is more than twice the other one, else in a random
     direction, between one and two thirds.

@@ -83,7 +83,7 @@ def lte(a: float, b: float) -> bool:
 
 
 def scale(value: float, in_min: float, in_max: float, out_min: float, out_max: float, curve: Curve = "linear") -> float:
-    """Carries a value from one range to another along a curve.
+    """Carry a value from one range to another along a curve.
 
     With u the place of the value, clamped, in the input range from 0 to 1: linear u; log log10(1 + 9u);
     exp (10^u - 1) / 9; sigmoid 1 / (1 + exp(-12 (u - 1/2))). An integer if both output bounds are integers.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, runtime_checkable
@@ -13,6 +14,7 @@ from metta_jax.mapgen.numbers import generator
 
 EMPTY = "empty"
 WALL = "wall"
+_ATTEMPTS = 20  # to draw a map
 AGENT_PREFIX = "agent."
 
 # Python strings in an object array: a fixed-width string dtype would cut long names silently.
@@ -40,21 +42,42 @@ class MapBuilder(Protocol):
     """A frozen description of maps; `build` draws one."""
 
     def build(self, rng: np.random.Generator) -> GameMap:
-        """Draws a map. The same state of `rng` gives the same map."""
+        """Draw a map. The same state of `rng` gives the same map."""
         ...
 
 
 def build_maps(builder: MapBuilder, *, seed: int, num_maps: int) -> list[GameMap]:
-    """Draws a pool of maps; map i depends on `seed` and i only, not on `num_maps`.
+    """Draw a pool of maps; map i depends on `seed` and i only, not on `num_maps`.
+
+    A builder with sampled numbers may draw some that do not fit together. Such a map is drawn again with another
+    generator, and a warning gives their number.
 
     Raises:
-      ValueError: a negative seed, or fewer than one map.
+      ValueError: a negative seed, or fewer than one map; or what the builder raises, if it does so every time.
     """
     if seed < 0:
         raise ValueError(f"seed: {seed} is negative")
     if num_maps < 1:
         raise ValueError(f"num_maps: {num_maps} is not at least 1")
-    return [builder.build(generator(seed, index)) for index in range(num_maps)]
+    drawn = [_drawn(builder, seed, index) for index in range(num_maps)]
+    errors = [error for _, error in drawn if error is not None]
+    if errors:
+        warnings.warn(
+            f"maps: {len(errors)} of {num_maps} did not fit and were drawn again; the first: {errors[0]}", stacklevel=2
+        )
+    return [game_map for game_map, _ in drawn]
+
+
+def _drawn(builder: MapBuilder, seed: int, index: int) -> tuple[GameMap, ValueError | None]:
+    """A map, and the error of the first attempt if it had to be drawn again."""
+    first: ValueError | None = None
+    for attempt in range(_ATTEMPTS):
+        try:
+            return builder.build(generator(seed, index, attempt) if attempt else generator(seed, index)), first
+        except ValueError as error:
+            first = first or error
+    assert first is not None
+    raise first
 
 
 def empty_grid(height: int, width: int, fill: str = EMPTY) -> Grid:

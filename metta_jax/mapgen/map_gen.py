@@ -17,7 +17,7 @@ from metta_jax.mapgen.scene import Area, Scene, SceneNode, render
 
 @dataclass(frozen=True)
 class MapGen(Parameters):
-    """Draws `root` in each of `instances` equal rectangles.
+    """Draw `root` in each of `instances` equal rectangles.
 
     The rectangles stand in a near-square grid of ceil(sqrt(n)) rows, the first n places of it; places that are left
     over stay wall. Labels: those of the root scene, as far as all instances have them, and the size label. The numbers
@@ -66,11 +66,11 @@ class MapGen(Parameters):
         )
 
     def build(self, rng: np.random.Generator) -> GameMap:
-        """Draws a map."""
+        """Draw a map."""
         return self.render(rng)[0]
 
     def render(self, rng: np.random.Generator) -> tuple[GameMap, tuple[SceneNode, ...]]:
-        """Draws a map; also returns the tree of scenes of each instance (`scene_tree` makes them plain)."""
+        """Draw a map; also returns the tree of scenes of each instance (`scene_tree` makes them plain)."""
         return resolved(self, rng)._render(rng)
 
     def instance_places(self) -> list[tuple[int, int]]:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
-from metta_jax.config import FrozenDict
+from metta_jax.frozen_dict import FrozenDict
 from metta_jax.mapgen.sampled import Sampled, as_sampled, draw, has_sampled
 
 
@@ -18,7 +18,7 @@ class Rule(Protocol):
     """What a parameter may be."""
 
     def check(self, name: str, value: Any) -> None:
-        """Raises a ValueError that names the field, the value and what is allowed."""
+        """Raise a ValueError that names the field, the value and what is allowed."""
         ...
 
 
@@ -48,7 +48,7 @@ class Parameters:
             self.check()
 
     def check(self) -> None:
-        """Raises a ValueError if fields do not fit together."""
+        """Raise a ValueError if fields do not fit together."""
 
 
 AnyParameters = TypeVar("AnyParameters", bound=Parameters)
@@ -57,7 +57,7 @@ AnyParameters = TypeVar("AnyParameters", bound=Parameters)
 def resolved(parameters: AnyParameters, rng: np.random.Generator) -> AnyParameters:
     """The parameters with a drawn number in place of each distribution, in the order of the fields.
 
-    Only the object's own: a child scene draws its numbers for each area anew.
+    Only the object's own: a child scene draws its own numbers for each area.
     """
     fields = {field.name: getattr(parameters, field.name) for field in dataclasses.fields(parameters)}
     drawn = {name: draw(value, rng) for name, value in fields.items() if has_sampled(value)}

@@ -110,7 +110,7 @@ def sample_cells(pattern: str, field: str = "pattern") -> NDArray[np.bool_]:
 
 
 def check_sample(pattern: str, size: int, periodic: bool) -> None:
-    """A ValueError if the drawing is none or is smaller than a pattern."""
+    """A ValueError if the drawing is not one or is smaller than a pattern."""
     cells = sample_cells(pattern)
     if not periodic and min(cells.shape) < size:
         raise ValueError(f"pattern_size: {size} is more than the sides of the pattern, {cells.shape[1]}x{len(cells)}")
@@ -122,7 +122,7 @@ def pattern_counts(cells: NDArray[np.bool_], size: int, periodic: bool, symmetry
     Args:
       cells: bool [height, width].
       size: n.
-      periodic: windows go on at the opposite edge.
+      periodic: windows wrap around the edges.
       symmetry: "all": in all of its eight turned and mirrored forms, "horizontal": itself and its left-right mirror
         image, "none": itself only.
     """

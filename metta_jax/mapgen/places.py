@@ -17,8 +17,8 @@ def free_place(
 ) -> tuple[int, int] | None:
     """Row and column of a random free rectangle of `height` x `width` cells, or None if there is none.
 
-    Free is: inside, no cell occupied, and none of the cells around it (8 neighbours), which are inside too. So
-    rectangles that are placed one after another neither touch each other nor the edge, and all cells between them stay
+    Free is: inside, no cell occupied, and none of the cells around it (8 neighbors), which are inside too. So
+    rectangles that are placed in sequence neither touch each other nor the edge, and all cells between them stay
     connected.
 
     Args:
@@ -42,7 +42,7 @@ def free_place(
 def scatter(
     grid: Grid, names: Sequence[str], rng: np.random.Generator, where: NDArray[np.bool_] | None = None
 ) -> list[str]:
-    """Puts names on random empty cells, in order, and returns those for which there was no cell left.
+    """Put names on random empty cells, in order, and return those for which there was no cell left.
 
     Args:
       grid: str [height, width], drawn on.

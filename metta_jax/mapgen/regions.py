@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-NEIGHBOURS = ((-1, 0), (1, 0), (0, -1), (0, 1))
-"""Steps (rows, columns) to the four neighbours of a cell."""
+NEIGHBORS = ((-1, 0), (1, 0), (0, -1), (0, 1))
+"""Steps (rows, columns) to the four neighbors of a cell."""
 
 
 def components(empty: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:

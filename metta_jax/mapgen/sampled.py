@@ -1,4 +1,4 @@
-"""Sampled numbers: parameters of maps and worlds that are drawn anew, instead of being constant.
+"""Sampled numbers: parameters of maps and worlds that are drawn each time instead of being constant.
 
 A plain number is a constant. The tuple forms `("uniform", lo, hi)` and `("lognormal", p5, p95[, max])` are read too.
 All draws come from the integers and the unit floats of the generator, so that they are the same on every machine.
@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from metta_jax.config import FrozenDict
+from metta_jax.frozen_dict import FrozenDict
 
 SampledInt: TypeAlias = Any
 """An int, or a `Sampled` of ints. (`Any` for type checkers: when a map is drawn, it is an int.)"""
@@ -163,7 +163,7 @@ def choose(*options: Any) -> Any:
 
 
 def as_sampled(value: Any) -> Any:
-    """The tuple forms as distributions; everything else as it is.
+    """The tuple forms as distributions; everything else unchanged.
 
     Raises:
       ValueError: a tuple form with the wrong number of numbers, or numbers that do not fit together.

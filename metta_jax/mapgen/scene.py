@@ -60,8 +60,8 @@ class Child(Parameters):
     Attributes:
       scene: the scene.
       where: see `Where`; `{"tags": [...]}` is read too.
-      limit: at most so many areas; None: all.
-      offset: with `order_by` "first" and "last": so many are skipped at that end.
+      limit: at most this many areas; None: all.
+      offset: with `order_by` "first" and "last": how many are skipped at that end.
       order_by: "random" takes without replacement.
       lock: areas taken under a lock name are not taken again under it by a later child.
     """
@@ -101,6 +101,8 @@ class Scene(Parameters):
     labels: tuple[str, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.children, tuple | list):
+            raise ValueError(f"children: {self.children!r} is not a list")
         if any(isinstance(child, Mapping) for child in self.children):
             children = (Child(**child) if isinstance(child, Mapping) else child for child in self.children)
             object.__setattr__(self, "children", tuple(children))
@@ -114,7 +116,7 @@ class Scene(Parameters):
         return None
 
     def draw(self, area: Area, rng: np.random.Generator) -> list[Area]:
-        """Draws into `area` and returns the areas for the children."""
+        """Draw into `area` and return the areas for the children."""
         raise NotImplementedError
 
     def all_children(self, rng: np.random.Generator) -> tuple[Child, ...]:
@@ -123,9 +125,9 @@ class Scene(Parameters):
         return self.children
 
     def map_labels(self, children: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-        """Labels of what was drawn, given those of the drawn children."""
+        """Labels of what was drawn, given those of the drawn children: its own, and what kind of scene it is."""
         del children
-        return self.labels
+        return (*self.labels, type(self).__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,7 +145,7 @@ class SceneNode:
 
 
 def render(scene: Scene, area: Area, rng: np.random.Generator) -> SceneNode:
-    """Draws a scene and then its children in order, each with a generator of its own."""
+    """Draw a scene and then its children in order, each with a generator of its own."""
     scene = resolved(scene, rng)
     areas = scene.draw(area, rng)
     locks: dict[str, set[int]] = {}

@@ -17,9 +17,9 @@ Algorithm: TypeAlias = Literal["kruskal", "dfs", "prim"]
 
 
 def spanning_tree(rows: int, columns: int, algorithm: Algorithm, rng: np.random.Generator) -> list[Edge]:
-    """Edges between neighbouring rooms that connect all rooms without a circle, rows columns - 1 of them.
+    """Edges between neighboring rooms that connect all rooms without a circle, rows columns - 1 of them.
 
-    kruskal: edges in random order, as long as they close no circle. dfs: a walk into random unseen neighbours that
+    kruskal: edges in random order, as long as they close no circle. dfs: a walk into random unseen neighbors that
     turns back where there are none, which gives long corridors. prim: grows from a room by random edges of its rim.
     """
     if algorithm == "kruskal":
@@ -52,7 +52,7 @@ def _dfs(rows: int, columns: int, rng: np.random.Generator) -> list[Edge]:
     start = (int(rng.integers(rows)), int(rng.integers(columns)))
     seen, path, tree = {start}, [start], []
     while path:
-        unseen = [node for node in _neighbours(path[-1], rows, columns) if node not in seen]
+        unseen = [node for node in _neighbors(path[-1], rows, columns) if node not in seen]
         if not unseen:
             path.pop()
             continue
@@ -66,7 +66,7 @@ def _dfs(rows: int, columns: int, rng: np.random.Generator) -> list[Edge]:
 def _prim(rows: int, columns: int, rng: np.random.Generator) -> list[Edge]:
     start = (int(rng.integers(rows)), int(rng.integers(columns)))
     seen, tree = {start}, []
-    rim: list[Edge] = [(start, node) for node in _neighbours(start, rows, columns)]
+    rim: list[Edge] = [(start, node) for node in _neighbors(start, rows, columns)]
     while rim:
         index = int(rng.integers(len(rim)))
         rim[index], rim[-1] = rim[-1], rim[index]
@@ -75,11 +75,11 @@ def _prim(rows: int, columns: int, rng: np.random.Generator) -> list[Edge]:
         if node not in seen:
             seen.add(node)
             tree.append(edge)
-            rim += [(node, other) for other in _neighbours(node, rows, columns) if other not in seen]
+            rim += [(node, other) for other in _neighbors(node, rows, columns) if other not in seen]
     return tree
 
 
-def _neighbours(node: Node, rows: int, columns: int) -> list[Node]:
+def _neighbors(node: Node, rows: int, columns: int) -> list[Node]:
     row, column = node
     around = ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1))
     return [(r, c) for r, c in around if 0 <= r < rows and 0 <= c < columns]

@@ -47,10 +47,10 @@ def stored_text(stored: StoredMap) -> str:
 
 
 def from_stored_text(text: str) -> StoredMap:
-    """Reads the text of a map file; one without front matter is the grid alone.
+    """Read the text of a map file; one without front matter is the grid alone.
 
     Raises:
-      ValueError: the front matter is no YAML mapping, or the grid is no map.
+      ValueError: the front matter is not a YAML mapping, or the grid is not a map.
     """
     front: Any = {}
     lines = text.splitlines()
@@ -71,7 +71,7 @@ def from_stored_text(text: str) -> StoredMap:
 
 
 def normalized_text(text: str) -> str:
-    """The text of a map file with the one symbol of each name that is written. Front matter stays as it is.
+    """The text of a map file with the one symbol of each name that is written. Front matter stays unchanged.
 
     Raises:
       ValueError: as `from_stored_text`.
@@ -84,12 +84,12 @@ def normalized_text(text: str) -> str:
 
 
 def write_stored_map(path: str | Path, stored: StoredMap) -> None:
-    """Writes a map file."""
+    """Write a map file."""
     Path(path).write_text(stored_text(stored), encoding="utf-8")
 
 
 def read_stored_map(path: str | Path) -> StoredMap:
-    """Reads a map file; a ValueError names the file."""
+    """Read a map file; a ValueError names the file."""
     try:
         return from_stored_text(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
@@ -116,7 +116,7 @@ class Load(Parameters):
         read_stored_map(self.uri)
 
     def build(self, rng: np.random.Generator) -> GameMap:
-        """Reads the map and draws the scene."""
+        """Read the map and draw the scene."""
         return _with_scene(read_stored_map(self.uri).game_map, self.extra_root, rng)
 
 
@@ -139,7 +139,7 @@ class LoadRandom(Parameters):
             raise ValueError(f"dir: there are no map files ({', '.join(MAP_FILES)}) in {self.dir!r}")
 
     def build(self, rng: np.random.Generator) -> GameMap:
-        """Chooses and reads a map and draws the scene."""
+        """Choose and read a map and draw the scene."""
         files = self._files()
         chosen = files[int(rng.integers(len(files)))]
         return _with_scene(read_stored_map(chosen).game_map, self.extra_root, rng)
@@ -169,7 +169,7 @@ class LoadRandomFromIndex(Parameters):
             raise ValueError(f"index: no maps are listed in {self.index!r}")
 
     def build(self, rng: np.random.Generator) -> GameMap:
-        """Chooses and reads a map and draws the scene."""
+        """Choose and read a map and draw the scene."""
         files = self._files()
         chosen = files[int(rng.integers(len(files)))]
         return _with_scene(read_stored_map(chosen).game_map, self.extra_root, rng)

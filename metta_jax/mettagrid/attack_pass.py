@@ -1,7 +1,7 @@
 """The first pass over the agents of a step: attacks, and actions of no valid type.
 
-Nobody moves in this pass, so all targets are known at its start. Agents that neither attack somebody nor are attacked
-act at once; the others act one by one, in their order.
+No agent moves in this pass, so all targets are known at its start. Agents that neither attack nor are attacked
+act at once; the others act in rounds, see `grid_kernels.turns`. L lanes of a round.
 """
 
 from typing import NamedTuple
@@ -10,65 +10,68 @@ import jax
 import jax.numpy as jnp
 
 from grid_kernels.combat import attack, find_targets
-from grid_kernels.gather import pick, put
+from grid_kernels.gather import pick
 from grid_kernels.inventory import Purse, amounts, settle, settle_both_ways
-from grid_kernels.turns import one_by_one
-from metta_jax.mettagrid.stats import Event, agent_stats, by_item, record
-from metta_jax.mettagrid.turn import (
-    FAILED,
-    SUCCEEDED,
-    Body,
-    Intent,
-    all_agents,
-    begin,
-    finish,
-    lane_of,
-    put_lane,
-    weights_of,
-)
-from metta_jax.mettagrid.types import EnvParams, EnvState, Layout, Stats
+from grid_kernels.turns import Turn, deliver, in_rounds, own, received, write_own, write_to
+from metta_jax.mettagrid.tally import also
+from metta_jax.mettagrid.turn import FAILED, SUCCEEDED, Body, Intent, begin, finish, weights_of
+from metta_jax.mettagrid.types import EnvParams, EnvState, Layout
 
 
-class Fight(NamedTuple):
+class Blows(NamedTuple):
+    """The attacks of a step, by attacker, and how often each agent was hit."""
+
+    target: jax.Array  # int32 [B, A], -1 for none
+    blocked: jax.Array  # bool [B, A]
+    hits: jax.Array  # bool [B, A]
+    wasted: jax.Array  # bool [B, A]
+    stolen: jax.Array  # int16 [B, A, I]
+    hit_by: jax.Array  # int16 [B, A, G]: by attackers of each other group
+
+
+class _Fight(NamedTuple):
     body: Body
-    stats: Stats | None
+    blows: Blows
 
 
-def attack_pass(
-    layout: Layout, params: EnvParams, state: EnvState, body: Body, stats: Stats | None, intent: Intent
-) -> Fight:
-    """Runs the pass. `state` gives places and groups; `body` and `stats` are changed."""
+def no_blows(shape: tuple[int, ...], layout: Layout) -> Blows:
+    none = jnp.zeros(shape, bool)
+    stolen = jnp.zeros((*shape, layout.num_items), jnp.int16)
+    hit_by = jnp.zeros((*shape, layout.num_groups), jnp.int16)
+    return Blows(jnp.full(shape, -1, jnp.int32), none, none, none, stolen, hit_by)
+
+
+def attack_pass(layout: Layout, params: EnvParams, state: EnvState, body: Body, intent: Intent) -> tuple[Body, Blows]:
+    """Run the pass. `state` gives places and groups; `body` is changed."""
     rules = params.rules
-    step = state.step
     attacks = intent.is_valid_type & (intent.type == layout.action("attack"))
     acts = attacks | ~intent.is_valid_type
     target = jnp.where(attacks & intent.is_valid_arg, _targets(layout, params, state, intent), -1)
-    involved = target >= 0
     agents = jnp.arange(layout.num_agents, dtype=jnp.int32)
-    involved |= jnp.any(target[:, :, None] == agents[None, None], axis=1)
+    involved = (target >= 0) | jnp.any(target[:, None] == agents[None, :, None], axis=2)
 
-    now = acts & ~involved
-    outcome, inventory = begin(layout, rules, body, intent, now)
-    outcome = jnp.where(outcome == SUCCEEDED, FAILED, outcome)  # nobody is there to be hit
-    body = body._replace(inventory=inventory)
-    everyone = all_agents(acts.shape)
-    fight = Fight(*finish(layout, rules, body, stats, intent, everyone, state.group, step, outcome))
+    outcome, inventory = begin(layout, rules, body, intent, acts & ~involved)
+    outcome = jnp.where(outcome == SUCCEEDED, FAILED, outcome)  # no agent is there to be hit
+    body = finish(layout, rules, body._replace(inventory=inventory), intent, state.group, outcome)
 
-    def one_agent(agent: jax.Array, acts: jax.Array, fight: Fight) -> Fight:
-        lane, lane_intent = lane_of(fight.body, agent), lane_of(intent, agent)
-        outcome, inventory = begin(layout, rules, lane, lane_intent, acts[:, None])
-        fight = fight._replace(body=put_lane(fight.body, agent, lane._replace(inventory=inventory), acts))
-        victim = pick(target, agent)
-        hits = acts & (outcome[:, 0] == SUCCEEDED) & (victim >= 0)
-        fight = _hit(layout, params, state, fight, agent, jnp.maximum(victim, 0), hits)
-        outcome = jnp.where((outcome == SUCCEEDED) & (victim[:, None] < 0), FAILED, outcome)
-        group = pick(state.group, agent[:, None])
-        lane, stats = finish(
-            layout, rules, lane_of(fight.body, agent), fight.stats, lane_intent, agent[:, None], group, step, outcome
-        )
-        return Fight(put_lane(fight.body, agent, lane, acts), stats)
+    def act(turn: Turn, fight: _Fight) -> _Fight:
+        lane_intent, victim = own(turn, (intent, target))
+        lane = own(turn, fight.body)
+        outcome, inventory = begin(layout, rules, lane, lane_intent, turn.acts)
+        if layout.has_costs:
+            inventory = write_own(turn, fight.body.inventory, inventory)
+            fight = fight._replace(body=fight.body._replace(inventory=inventory))
+        hits = turn.acts & (outcome == SUCCEEDED) & (victim >= 0)
+        fight = _hit(layout, params, state, fight, turn, victim, hits)
+        outcome = jnp.where((outcome == SUCCEEDED) & (victim < 0), FAILED, outcome)
+        lane = finish(layout, rules, own(turn, fight.body), lane_intent, own(turn, state.group), outcome)
+        return fight._replace(body=write_own(turn, fight.body, lane))
 
-    return one_by_one(acts & involved, intent.keys, one_agent, fight)
+    alone = jnp.broadcast_to(agents[None], target.shape)
+    footprint = jnp.stack([alone, jnp.where(target >= 0, target, alone)], axis=-1)
+    fight = _Fight(body, no_blows(target.shape, layout)._replace(target=target))
+    fight = in_rounds(acts & involved, intent.keys, footprint, act, fight, wide=layout.path.is_wide)
+    return fight.body, fight.blows
 
 
 def _targets(layout: Layout, params: EnvParams, state: EnvState, intent: Intent) -> jax.Array:
@@ -92,75 +95,60 @@ def _hit(
     layout: Layout,
     params: EnvParams,
     state: EnvState,
-    fight: Fight,
-    agent: jax.Array,
+    fight: _Fight,
+    turn: Turn,
     victim: jax.Array,
     hits: jax.Array,
-) -> Fight:
-    """Agent `agent[b]` attacks `victim[b]` where `hits[b]`."""
-    rules, body, stats, step = params.rules, fight.body, fight.stats, state.step
-    own, other = pick(state.group, agent), pick(state.group, victim)
+) -> _Fight:
+    """The acting agents attack `victim` `[B, L]` where `hits` `[B, L]`."""
+    rules, (body, blows) = params.rules, fight
+    agents = jnp.arange(layout.num_agents, dtype=jnp.int32)[None]
+    agent = agents if turn.agent is None else turn.agent
+    hitting = turn._replace(acts=hits)
+    at_victim = deliver(hits[:, None] & (victim[:, None] == agents[..., None]))
+    victim = jnp.maximum(victim, 0)
     is_self = agent == victim
-    held = body.inventory.astype(jnp.int32)
+    own_group, other = own(turn, state.group), pick(state.group, victim)
     result = attack(
-        pick(held, agent),
-        pick(held, victim),
+        own(turn, body.inventory).astype(jnp.int32),
+        pick(body.inventory, victim).astype(jnp.int32),
         is_self,
         pick(body.frozen, victim),
         pick(rules.freeze_duration, other),
-        pick(rules.limit, own),
-        jnp.broadcast_to(rules.defense, (agent.shape[0], layout.num_items)),
+        pick(rules.limit, own_group),
+        rules.defense[:, None],
         hits,
     )
+    inventory = write_own(hitting, body.inventory, result.attacker)
     body = body._replace(
-        inventory=put(put(body.inventory, agent, result.attacker, hits), victim, result.target, hits),
-        frozen=put(body.frozen, victim, result.frozen, hits),
+        inventory=write_to(at_victim, inventory, result.target),
+        frozen=write_to(at_victim, body.frozen, result.frozen),
     )
 
-    own_weights, other_weights = weights_of(rules, own), weights_of(rules, other)
-    before = Purse(*(pick(x, agent) for x in body.purse))
+    own_weights, other_weights = weights_of(rules, own_group), weights_of(rules, other)
+    before = own(turn, body.purse)
     robbed = result.snapshot
     purse = settle(before, own_weights, result.stolen, amounts(result.attacker), robbed, layout.reward_rule)
     if layout.reward_rule == "running_total":
         circular = settle_both_ways(before, own_weights, result.stolen, robbed)
         purse = Purse(*(jnp.where(is_self, x, y) for x, y in zip(circular, purse, strict=True)))
-    body = body._replace(purse=Purse(*(put(x, agent, y, hits) for x, y in zip(body.purse, purse, strict=True))))
+    after = write_own(hitting, body.purse, purse)
 
     # What the target lost: to the thief (who has settled already if it is the target itself), or for its defense.
-    paid = jnp.where(result.blocked[:, None] & (rules.defense >= 0), True, False)
-    touched = jnp.where(is_self[:, None], paid, paid | robbed)
+    paid = result.blocked[..., None] & (rules.defense[:, None] >= 0)
+    touched = jnp.where(is_self[..., None], paid, paid | robbed)
     lost = result.paid + result.stolen
-    purse = settle(
-        Purse(*(pick(x, victim) for x in body.purse)),
-        other_weights,
-        -lost,
-        amounts(result.target),
-        touched,
-        layout.reward_rule,
-    )
-    body = body._replace(purse=Purse(*(put(x, victim, y, hits) for x, y in zip(body.purse, purse, strict=True))))
-    return Fight(body, _record(layout, stats, result, agent, victim, own, other, step))
+    purse = Purse(*(pick(x, victim) for x in after))
+    purse = settle(purse, other_weights, -lost, amounts(result.target), touched, layout.reward_rule)
+    body = body._replace(purse=write_to(at_victim, after, purse))
+    if layout.stats == "none":
+        return _Fight(body, blows)
 
-
-def _record(layout: Layout, stats: Stats | None, result, agent, victim, own, other, step) -> Stats | None:
-    if stats is None:
-        return None
-    at = agent_stats(layout)
-    one = jnp.ones_like(agent)
-    friendly = result.hits & (own == other)
-    stolen = result.stolen[:, None]
-    single = [
-        (agent, at.blocked_by + other, result.blocked),
-        (agent, one * at.friendly, friendly),
-        (agent, at.hit + other, result.hits & ~friendly),
-        (victim, at.hit_by + own, result.hits & ~friendly),
-        (agent, one * at.wasted, result.wasted),
-    ]
-    return record(
-        stats,
-        step,
-        *(Event(*(x[:, None] for x in (owner, index, one, where))) for owner, index, where in single),
-        by_item(agent[:, None], at.gained, stolen),
-        by_item(victim[:, None], at.lost, result.paid[:, None] + stolen),
-        by_item(agent[:, None], at.stolen + other[:, None], stolen, layout.num_groups),
-    )
+    enemy = result.hits & (own_group != other)
+    groups = jnp.arange(layout.num_groups, dtype=jnp.int32)[None, None]
+    by = received(at_victim, enemy[..., None] & (own_group[..., None] == groups))
+    mine = (blows.blocked, blows.hits, blows.wasted, blows.stolen)
+    mine = write_own(hitting, mine, (result.blocked, result.hits, result.wasted, result.stolen))
+    blocked, hit, wasted, stolen = mine
+    blows = Blows(blows.target, blocked, hit, wasted, stolen, blows.hit_by + by.astype(jnp.int16))
+    return _Fight(body._replace(lost=also(body.lost, received(at_victim, lost))), blows)

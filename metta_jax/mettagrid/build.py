@@ -1,30 +1,26 @@
 """From a game configuration and maps to shapes and numbers. Host code, NumPy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 
 from grid_kernels.converters import Recipe
 from grid_kernels.inventory import Weights
-from metta_jax.config import AttackActionConfig, ConverterConfig, GameConfig
+from metta_jax.config import AttackActionConfig, ConverterConfig, GameConfig, features
+from metta_jax.mettagrid.actions import enabled_actions
+from metta_jax.mettagrid.engine_path import EnginePath
 from metta_jax.mettagrid.map_pool import MapCounts, build_maps, walls_of
 from metta_jax.mettagrid.stats import DERIVED, agent_stat_names
-from metta_jax.mettagrid.types import GLOBAL_TOKENS, EnvParams, Layout, Rules, StatsLevel
-
-MAX_ARGS = {
-    "attack": 8, "change_color": 3, "get_items": 0, "move": 1, "noop": 0, "put_items": 0, "rotate": 3, "swap": 0,
-}  # fmt: skip
+from metta_jax.mettagrid.types import EnvParams, Layout, Rules, StatsLevel
 
 
-def build_layout(config: GameConfig, counts: MapCounts, stats: StatsLevel) -> Layout:
+def build_layout(config: GameConfig, counts: MapCounts, stats: StatsLevel, path: EnginePath) -> Layout:
     """Everything static about a game on maps of these counts. The configuration has known resources only."""
-    actions = config.enabled_actions()
-    max_args = dict(MAX_ARGS)
-    if config.actions.change_glyph is not None:
-        max_args["change_glyph"] = max(config.actions.change_glyph.number_of_glyphs - 1, 0)
+    actions, action_configs = enabled_actions(config.actions), config.actions.enabled()
     converters = _converters_of(config)
     groups = sorted(config.groups)
     stat_rewards = sorted({key for group in groups for key in config.agent_settings(group).rewards.stat_rewards()})
@@ -39,17 +35,18 @@ def build_layout(config: GameConfig, counts: MapCounts, stats: StatsLevel) -> La
         obs_width=config.obs_width,
         num_tokens=config.num_observation_tokens,
         actions=actions,
-        max_args=tuple(max_args[name] for name in actions),
+        max_args=tuple(action.largest_argument(action_configs[action.name]) for action in actions),
         wall_names=tuple(walls_of(config)),
         converter_names=tuple(converters),
         group_names=tuple(groups),
         item_names=config.inventory_item_names,
-        global_tokens=tuple(name for name in GLOBAL_TOKENS if getattr(config.global_obs, name)),
+        global_tokens=tuple(name for name in features.GLOBAL if getattr(config.global_obs, name)),
         reward_rule=config.resource_reward_cap,
         stat_rewards=tuple(stat_rewards),
-        has_costs=any(a.requirements or a.consumed_resources for a in config.actions.enabled().values()),
+        has_costs=any(a.requirements or a.consumed_resources for a in action_configs.values()),
         shows_recipes=any(thing.show_recipe_inputs for thing in converters.values()),
         stats=_stats_level(stats, stat_rewards),
+        path=path,
     )
 
 
@@ -84,8 +81,8 @@ def build_rules(config: GameConfig, layout: Layout, *, first_map: int, num_maps:
     ]
     rewards = [s.rewards.item_rewards(items) if s else {} for s in settings]
     enabled = config.actions.enabled()
-    actions = [enabled.get(name) for name in layout.actions]
-    attack = enabled.get("attack")
+    actions = [enabled.get(action.name) for action in layout.actions]
+    attack = actions[layout.action("attack")] if layout.action("attack") >= 0 else None
     defense = attack.defense_resources if isinstance(attack, AttackActionConfig) else {}
     own_walls, own_converters = walls_of(config), _converters_of(config)
     walls = [own_walls.get(name) for name in layout.wall_names]
@@ -107,7 +104,7 @@ def build_rules(config: GameConfig, layout: Layout, *, first_map: int, num_maps:
         weights=Weights(
             reward=_float(_rows([[r.get(i, (0.0, None))[0] for i in items] for r in rewards], items)),
             rewarded=_bool(_rows([[i in r for i in items] for r in rewards], items)),
-            maximum=_float(_rows([[_or_infinity(r.get(i, (0.0, None))[1]) for i in items] for r in rewards], items)),
+            maximum=_float(_rows([[_or_largest(r.get(i, (0.0, None))[1]) for i in items] for r in rewards], items)),
         ),
         stat_weight=stat_weight,
         stat_maximum=stat_maximum,
@@ -134,7 +131,7 @@ def build_rules(config: GameConfig, layout: Layout, *, first_map: int, num_maps:
 
 
 def _recipes(converters: Sequence[ConverterConfig | None], items: Sequence[str]) -> Recipe:
-    def slots(mappings) -> tuple[Any, Any]:
+    def slots(mappings: Sequence[Mapping[str, int]]) -> tuple[Any, Any]:
         lists = [[(i, m[item]) for i, item in enumerate(items) if m.get(item, 0) > 0] for m in mappings]
         size = max([len(x) for x in lists], default=0)
         table = np.zeros((len(lists), size, 2), np.int32)
@@ -158,7 +155,7 @@ def _recipes(converters: Sequence[ConverterConfig | None], items: Sequence[str])
 
 def _stat_rewards(config: GameConfig, layout: Layout) -> tuple[Any, Any, Any, Any]:
     shape = (layout.num_groups, len(layout.stat_rewards))
-    weight, maximum = np.zeros(shape, np.float32), np.full(shape, np.inf, np.float32)
+    weight, maximum = np.zeros(shape, np.float32), np.full(shape, _or_largest(None), np.float32)
     index, kind = np.full(shape, -1, np.int32), np.zeros(shape, np.int32)
     for g, group in enumerate(layout.group_names):
         if group not in config.groups:
@@ -168,7 +165,7 @@ def _stat_rewards(config: GameConfig, layout: Layout) -> tuple[Any, Any, Any, An
         for k, key in enumerate(layout.stat_rewards):
             base, _, derived = key.rpartition(".")
             if key in rewards:
-                weight[g, k], maximum[g, k] = rewards[key][0], _or_infinity(rewards[key][1])
+                weight[g, k], maximum[g, k] = rewards[key][0], _or_largest(rewards[key][1])
                 if derived in DERIVED[1:]:
                     index[g, k], kind[g, k] = names.get(base, -1), DERIVED.index(derived)
                 else:
@@ -176,26 +173,27 @@ def _stat_rewards(config: GameConfig, layout: Layout) -> tuple[Any, Any, Any, An
     return weight, maximum, index, kind
 
 
-def _or_infinity(maximum: float | None) -> float:
-    return np.inf if maximum is None else maximum
+def _or_largest(maximum: float | None) -> float:
+    # Not infinity, at which `jax_debug_infs` would stop.
+    return float(np.finfo(np.float32).max) if maximum is None else maximum
 
 
-def _rows(rows, items) -> np.ndarray:
+def _rows(rows: Sequence[Sequence[float]], items: Sequence[str]) -> np.ndarray:
     return np.asarray(rows).reshape(len(rows), len(items))
 
 
-def _table(rows, items):
+def _table(rows: Sequence[Sequence[float]], items: Sequence[str]) -> Any:
     return _int(_rows(rows, items))
 
 
 # Any, for type checkers: the fields of `Rules` are arrays of JAX, which these become.
-def _int(x) -> Any:
+def _int(x: npt.ArrayLike) -> Any:
     return np.asarray(x, np.int32)
 
 
-def _float(x) -> Any:
+def _float(x: npt.ArrayLike) -> Any:
     return np.asarray(x, np.float32)
 
 
-def _bool(x) -> Any:
+def _bool(x: npt.ArrayLike) -> Any:
     return np.asarray(x, bool)

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metta_jax.mettagrid import features
+from metta_jax.config import features
 from metta_jax.mettagrid.rewards import derived_values
 from metta_jax.mettagrid.stats import CONVERTER_EVENTS, DERIVED, TOKEN_STATS, agent_stat_names
 from metta_jax.mettagrid.types import EnvParams, EnvState, Layout
@@ -83,7 +83,9 @@ def _view(layout: Layout, params: EnvParams, state: EnvState, thing: Thing) -> d
     return view
 
 
-def _agent_view(layout: Layout, params: EnvParams, state: EnvState, thing: Thing, place: dict) -> dict[str, Any]:
+def _agent_view(
+    layout: Layout, params: EnvParams, state: EnvState, thing: Thing, place: dict[str, Any]
+) -> dict[str, Any]:
     i = thing.code - layout.agent_code
     group = int(state.group[i])
     frozen, orientation = int(state.frozen[i]), int(state.orientation[i])
@@ -107,7 +109,9 @@ def _agent_view(layout: Layout, params: EnvParams, state: EnvState, thing: Thing
     return view
 
 
-def _converter_view(layout: Layout, params: EnvParams, state: EnvState, thing: Thing, place: dict) -> dict[str, Any]:
+def _converter_view(
+    layout: Layout, params: EnvParams, state: EnvState, thing: Thing, place: dict[str, Any]
+) -> dict[str, Any]:
     i = thing.code - layout.converter_code
     rules, kind = params.rules, int(state.converter_kind[i])
     type_id = int(rules.converter_type[kind])

@@ -1,13 +1,16 @@
 """Maps: checked, counted, and turned into a pool on the device. Host code, NumPy."""
 
+import os
 from collections.abc import Container, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
 
-from grid_kernels.observe import POINTER_BITS
+from grid_kernels.object_entry import POINTER_BITS
 from metta_jax.config import GameConfig, WallConfig
+from metta_jax.mapgen import GameMap, MapBuilder
+from metta_jax.mettagrid.arguments import kind_of
 from metta_jax.mettagrid.types import Layout, Maps
 
 EMPTY = ("empty", ".", " ")
@@ -22,22 +25,48 @@ class MapCounts(NamedTuple):
     blocks: int
 
 
+MapRows: TypeAlias = Sequence[Sequence[str]] | np.ndarray | GameMap
+"""A map: rows of object names, or what a map builder draws."""
+
+
 def walls_of(config: GameConfig) -> dict[str, WallConfig]:
     """Walls and blocks by name."""
     return {name: thing for name, thing in config.objects.items() if isinstance(thing, WallConfig)}
 
 
-def read_maps(config: GameConfig, maps: Any) -> list[np.ndarray]:
-    """One map or a list of maps, each rows of object names, as arrays of names.
+def read_maps(config: GameConfig, maps: MapRows | Sequence[MapRows]) -> list[np.ndarray]:
+    """One map or a list of maps as arrays of object names.
 
     Raises a ValueError that names the map and the place: for ragged maps, unknown objects, and another number of
     agents than `num_agents`.
     """
-    if len(maps) and len(maps[0]) and isinstance(maps[0][0], str) and not isinstance(maps[0], str):
-        maps = [maps]
-    if not len(maps):
+    return [_read_map(config, f"maps[{i}]", rows) for i, rows in enumerate(map_list(maps))]
+
+
+def map_list(maps: MapRows | Sequence[MapRows]) -> list[Any]:
+    """One map or several as a list of maps, each rows of object names.
+
+    Raises a ValueError if there is none, or for other things that are easily mistaken for maps.
+    """
+    given: Any = maps
+    if isinstance(given, str | os.PathLike):
+        raise ValueError(
+            f"maps: {os.fspath(given)!r} is text; a map is rows of object names, as metta_jax.mapgen.read_map(path) "
+            "and from_text(text) make them"
+        )
+    if isinstance(given, MapBuilder):
+        name = type(given).__name__
+        raise ValueError(f"maps: a {name} is a map builder; build_maps(builder, seed=0, num_maps=64) draws its maps")
+    if isinstance(given, GameMap):
+        given = [given]
+    if not isinstance(given, Sequence | np.ndarray):
+        raise ValueError(f"maps: {kind_of(given)} is not a map; a map is rows of object names")
+    if not len(given):
         raise ValueError("maps: no map is given; at least one is needed")
-    return [_read_map(config, f"maps[{i}]", rows) for i, rows in enumerate(maps)]
+    first = given[0]
+    is_one = isinstance(first, Sequence | np.ndarray) and len(first) and isinstance(first[0], str)
+    pool = [given] if is_one and not isinstance(first, str) else list(given)
+    return [rows.grid if isinstance(rows, GameMap) else rows for rows in pool]
 
 
 def count_maps(config: GameConfig, maps: Sequence[np.ndarray]) -> MapCounts:
@@ -58,7 +87,7 @@ def build_maps(layout: Layout, pools: Sequence[tuple[GameConfig, Sequence[np.nda
     maps = [rows for _, maps in pools for rows in maps]
     num_codes = layout.block_code + layout.num_blocks
     num_rows = layout.converter_code + layout.num_converters + layout.num_agents
-    if num_rows * (2 * layout.num_items + 8) >= 1 << POINTER_BITS:
+    if num_rows * layout.row_size >= 1 << POINTER_BITS:
         raise ValueError(f"maps: {num_rows} kinds of objects with {layout.num_items} items are too many for one map")
     arrays = [_map_arrays(layout, config, rows) for config, maps in pools for rows in maps]
     stacked = {name: np.stack([a[name] for a in arrays]) for name in arrays[0]}
@@ -70,7 +99,7 @@ def build_maps(layout: Layout, pools: Sequence[tuple[GameConfig, Sequence[np.nda
     )
 
 
-def _read_map(config: GameConfig, name: str, rows: Any) -> np.ndarray:
+def _read_map(config: GameConfig, name: str, rows: Sequence[Sequence[str]] | np.ndarray) -> np.ndarray:
     lengths = [len(row) for row in rows]
     if not lengths or not lengths[0]:
         raise ValueError(f"{name}: the map has no cells")
@@ -112,7 +141,7 @@ def _map_arrays(layout: Layout, config: GameConfig, rows: np.ndarray) -> dict[st
     wall = kinds(layout.wall_names, walls)
     converter = kinds(layout.converter_names, config.objects.keys() - walls.keys())
     group = kinds(layout.group_names, config.groups, "agent.")
-    swappable = [name in walls and walls[name].swappable for name in layout.wall_names]
+    swappable = np.asarray([name in walls and walls[name].swappable for name in layout.wall_names], bool)
     is_block = (wall >= 0) & (np.append(swappable, False)[wall])
     grid = np.zeros(layout.num_cells, np.int32)
     grid[cell] = np.where(wall >= 0, 1 + wall, 0)

@@ -3,20 +3,27 @@
 What an agent holds is settled where it changes hands, see `grid_kernels.inventory`.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from grid_kernels.gather import pick, take
 from grid_kernels.rounding import quotient, rounded
 from metta_jax.mettagrid.stats import DERIVED
 from metta_jax.mettagrid.types import EnvState, Layout, Rules
 
+Numbers = jax.Array | np.number[Any]  # of many agents in a program, or one read on the host
+
+TERMS = 8  # of a sum in one iteration, which costs an accelerator as much as many terms
+
 
 def stat_rewards(layout: Layout, rules: Rules, state: EnvState, reward: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Adds what the rewarded statistics became more worth in this step.
+    """Add what the rewarded statistics gained in value in this step.
 
     Returns:
-      The new reward and the value of all rewarded statistics, `[B, A]` float32 each.
+      The new reward and the value of all rewarded statistics, float32 [B, A] each.
     """
     total = jnp.zeros_like(reward)
     for k in range(len(layout.stat_rewards)):
@@ -28,7 +35,7 @@ def stat_rewards(layout: Layout, rules: Rules, state: EnvState, reward: jax.Arra
 
 
 def share_rewards(rules: Rules, state: EnvState, reward: jax.Array) -> jax.Array:
-    """Moves a share of every reward into the pool of its group and pays the pool out to all members.
+    """Move a share of every reward into the pool of its group and pay the pool out to all members.
 
     Sums run over the agents in index order, each rounded by itself. Costs nothing where no group shares.
     """
@@ -46,7 +53,9 @@ def share_rewards(rules: Rules, state: EnvState, reward: jax.Array) -> jax.Array
             part_i, pool_i, reward_i = (jax.lax.dynamic_slice_in_dim(x, i, 1, 1) for x in (part, pool, reward))
             return paid + jnp.where((pool == pool_i) & (reward_i != 0), part_i, 0.0)
 
-        return (reward - given) + jax.lax.fori_loop(0, num_agents, add, jnp.zeros_like(reward))
+        return (reward - given) + jax.lax.fori_loop(
+            0, num_agents, add, jnp.zeros_like(reward), unroll=min(num_agents, TERMS)
+        )
 
     return jax.lax.cond(jnp.any(rules.share > 0), settle, lambda reward: reward, reward)
 
@@ -70,7 +79,9 @@ def _read_stat(rules: Rules, state: EnvState, k: int) -> tuple[jax.Array, jax.Ar
     return jnp.select([kind == i for i in range(len(DERIVED))], options), present
 
 
-def derived_values(value, first_step, last_step, updates, lowest, step) -> list[jax.Array]:
+def derived_values(
+    value: Numbers, first_step: Numbers, last_step: Numbers, updates: Numbers, lowest: Numbers, step: Numbers
+) -> list[Any]:
     """What can be read of a statistic, in the order of `DERIVED`; all arguments have one shape."""
     count, span = updates.astype(jnp.float32), (last_step - first_step).astype(jnp.float32)
     return [

@@ -1,4 +1,4 @@
-"""Reset and step: the order in which things happen.
+"""Reset and step: the order in which things happen. The named scopes are the stages that a profile shows.
 
 Everything here has a leading axis B of environments; `MettaGrid` gives the functions for one. Rules have a leading axis
 of 1, shared by all environments, or B.
@@ -10,17 +10,19 @@ import jax.numpy as jnp
 from grid_kernels.converters import NEVER, Converter, Recipe, no_counts, run_events, try_start
 from grid_kernels.gather import pick
 from grid_kernels.inventory import Purse
-from metta_jax.mettagrid.attack_pass import attack_pass
+from metta_jax.mettagrid.agent_tally import agent_tally
+from metta_jax.mettagrid.attack_pass import attack_pass, no_blows
 from metta_jax.mettagrid.main_pass import main_pass
 from metta_jax.mettagrid.rewards import share_rewards, stat_rewards
-from metta_jax.mettagrid.stats import CONVERTER_EVENTS, agent_stats, no_stats, record_counts, record_tokens
+from metta_jax.mettagrid.stats import CONVERTER_EVENTS, agent_stats, no_stats, record, record_counts, record_tokens
+from metta_jax.mettagrid.tally import no_tally
 from metta_jax.mettagrid.tokens import observe_agents
-from metta_jax.mettagrid.turn import NOTHING, SUCCEEDED, Body, read_intent, record_outcomes
-from metta_jax.mettagrid.types import EnvParams, EnvState, Layout, Rules, TimeStep
+from metta_jax.mettagrid.turn import NOTHING, SUCCEEDED, Body, read_intent
+from metta_jax.mettagrid.types import LAST_STEP, EnvParams, EnvState, Layout, Rules, TimeStep
 
 
 def reset(layout: Layout, params: EnvParams, key: jax.Array, map_index: jax.Array) -> tuple[EnvState, TimeStep]:
-    """Starts an episode on map `map_index` `[B]` int32; `key` `[B]` decides the orders of agents."""
+    """Start an episode on map `map_index`, int32 [B]; `key`, `[B]`, decides the orders of agents."""
     state = initial_state(layout, params, key, map_index)
     zeros = jnp.zeros((map_index.shape[0], layout.num_agents), jnp.float32)
     actions = jnp.zeros((*zeros.shape, 2), jnp.int32)
@@ -33,32 +35,41 @@ def reset(layout: Layout, params: EnvParams, key: jax.Array, map_index: jax.Arra
 def step(
     layout: Layout, params: EnvParams, state: EnvState, actions: jax.Array, keys: jax.Array
 ) -> tuple[EnvState, TimeStep]:
-    """Plays one step.
+    """Play one step.
 
     Args:
-      actions: `[B, A, 2]` int32, type and argument; any value is allowed.
-      keys: `[B, A]` uint32, unique within an environment: agents with smaller keys act first, see `grid_kernels.turns`.
+      actions: int32 [B, A, 2], type and argument; any value is allowed.
+      keys: uint32 [B, A], unique within an environment: agents with smaller keys act first, see `grid_kernels.turns`.
     """
     rules = params.rules
-    state = state.replace(step=state.step + 1)
-    state = _convert(rules, state)
+    state = state.replace(step=jnp.minimum(state.step, LAST_STEP - 1) + 1)
+    with jax.named_scope("converters"):
+        state = _convert(rules, state)
 
     intent = read_intent(layout, actions, keys)
     reward = jnp.zeros(state.cell.shape, jnp.float32)
     outcome = jnp.full(state.cell.shape, NOTHING, jnp.int32)
-    body = Body(state.inventory, state.frozen, Purse(reward, state.held_value), outcome)
+    lost = no_tally(state.inventory.shape, layout.stats)
+    body = Body(state.inventory, state.frozen, Purse(reward, state.held_value), outcome, lost)
+    blows = no_blows(outcome.shape, layout)
     if layout.action("attack") >= 0:
-        body, stats = attack_pass(layout, params, state, body, state.agent_stats, intent)
-        state = state.replace(agent_stats=stats)
-    state, body = main_pass(layout, params, state, body, intent)
-    stats = record_outcomes(layout, state.agent_stats, body.outcome, intent, state.step)
+        with jax.named_scope("attacks"):
+            body, blows = attack_pass(layout, params, state, body, intent)
+    state, body, deeds = main_pass(layout, params, state, body, intent)
+    stats = state.agent_stats
+    if stats is not None:
+        with jax.named_scope("statistics"):
+            stats = record(stats, state.step, agent_tally(layout, state.group, intent, body, blows, deeds))
     state = state.replace(
         inventory=body.inventory, frozen=body.frozen, held_value=body.purse.current, agent_stats=stats
     )
 
     reward = body.purse.reward
-    observation, num_tokens = observe_agents(layout, params, state, actions, reward)
-    reward, stat_value = stat_rewards(layout, rules, state, reward)
+    with jax.named_scope("observations"):
+        observation, num_tokens = observe_agents(layout, params, state, actions, reward)
+    with jax.named_scope("rewards"):
+        reward, stat_value = stat_rewards(layout, rules, state, reward)
+        shared = share_rewards(rules, state, reward)
     state = state.replace(
         stat_value=stat_value,
         episode_return=state.episode_return + reward,
@@ -69,7 +80,7 @@ def step(
     truncates = jnp.broadcast_to(rules.truncates[:, None], (reward.shape[0], 1))
     timestep = TimeStep(
         observation=observation,
-        reward=share_rewards(rules, state, reward),
+        reward=shared,
         terminated=over & ~truncates,
         truncated=over & truncates,
         action_success=body.outcome == SUCCEEDED,
@@ -117,16 +128,16 @@ def initial_state(layout: Layout, params: EnvParams, key: jax.Array, map_index: 
 
 
 def _convert(rules: Rules, state: EnvState) -> EnvState:
-    """Runs the events of converters that are due."""
+    """Run the events of converters that are due."""
     kind = state.converter_kind
     if not kind.shape[1]:
         return state
     recipe = Recipe(*(pick(x, kind) for x in rules.recipe))
     clock = jnp.broadcast_to(state.step[:, None], kind.shape)
-    converter = Converter(state.converter_stock.astype(jnp.int32), state.converter_phase, state.converter_due)
+    converter = Converter(state.converter_stock, state.converter_phase, state.converter_due)
     converter, counts = run_events(converter, recipe, no_counts(kind.shape), clock)
     return state.replace(
-        converter_stock=converter.stock.astype(jnp.uint8),
+        converter_stock=converter.stock,
         converter_phase=converter.phase,
         converter_due=converter.due,
         converter_stats=record_counts(state.converter_stats, jnp.stack(counts, axis=-1), state.step),
@@ -134,7 +145,7 @@ def _convert(rules: Rules, state: EnvState) -> EnvState:
 
 
 def _output_items(rules: Rules, layout: Layout, kind: jax.Array) -> jax.Array:
-    """`[B, C, I]` bool: what each converter makes."""
+    """bool [B, C, I]: what each converter makes."""
     item = jnp.arange(layout.num_items, dtype=jnp.int32)[None, None, None]
     makes = (rules.recipe.output_item[..., None] == item) & (rules.recipe.output_amount[..., None] > 0)
     return pick(jnp.any(makes, axis=2), kind)

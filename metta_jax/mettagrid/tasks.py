@@ -24,9 +24,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from metta_jax.config import GameConfig, known_resources
+from metta_jax.mettagrid.actions import Action
 from metta_jax.mettagrid.build import build_layout, build_rules
+from metta_jax.mettagrid.engine_path import EnginePath, choose_path
 from metta_jax.mettagrid.environment import STATS_LEVELS, MettaGrid
-from metta_jax.mettagrid.map_pool import build_maps, count_maps, read_maps, walls_of
+from metta_jax.mettagrid.map_pool import MapRows, build_maps, count_maps, read_maps, walls_of
+from metta_jax.mettagrid.stats import invalid_actions
 from metta_jax.mettagrid.types import EnvParams, Layout, Rules, StatsLevel
 
 _COMMON = ("obs_height", "obs_width", "num_tokens", "global_tokens", "reward_rule")
@@ -40,6 +43,7 @@ class TaskGrid(MettaGrid):
       pools: the maps of each task, as `MettaGrid` takes them. Tasks that are given the same object share its maps.
       names: what errors call the tasks; their numbers if None.
       stats: as for `MettaGrid`; raised to what the task that needs most needs.
+      engine_path: as for `MettaGrid`.
 
     Raises:
       ValueError: as `MettaGrid`, or tasks that cannot live in one program; names them.
@@ -48,10 +52,11 @@ class TaskGrid(MettaGrid):
     def __init__(
         self,
         configs: Sequence[GameConfig],
-        pools: Sequence[Any],
+        pools: Sequence[MapRows | Sequence[MapRows]],
         *,
         names: Sequence[str] | None = None,
         stats: StatsLevel = "full",
+        engine_path: EnginePath | str | None = None,
     ):
         if stats not in STATS_LEVELS:
             raise ValueError(f"stats: {stats!r} is not one of {list(STATS_LEVELS)}")
@@ -69,12 +74,17 @@ class TaskGrid(MettaGrid):
         self.config = self.configs[0]
         shared = _Pools(self.configs, pools, self.task_names)
         layouts = [
-            build_layout(config, count_maps(config, shared.maps[i]), stats)
+            build_layout(config, count_maps(config, shared.maps[i]), stats, choose_path(None, engine_path))
             for config, i in zip(self.configs, shared.index, strict=True)
         ]
         self.layout = unite_layouts(layouts, self.task_names)
         self.masks_actions = any(layout.actions != self.layout.actions for layout in layouts)
         _check_penalties(self.configs, self.layout, self.task_names)
+        if self.masks_actions and (pairs := invalid_actions(self.layout)):
+            raise ValueError(
+                f"rewards.stats: action.{pairs[0][0]}.{pairs[0][1]}.{pairs[0][2]} names an action by its number, which "
+                "tasks with different actions do not have in common"
+            )
         firsts = np.cumsum([0, *(len(maps) for maps in shared.maps)])
         rules = [
             build_rules(config, self.layout, first_map=int(firsts[i]), num_maps=len(shared.maps[i]))
@@ -135,7 +145,7 @@ def unite_layouts(layouts: Sequence[Layout], names: Sequence[str]) -> Layout:
                     f"{getattr(first, field)!r}; all tasks of a curriculum need the same"
                 )
     max_args = _united_arguments(layouts, names)
-    actions = tuple(sorted(max_args))
+    actions = tuple(sorted(max_args, key=lambda action: action.name))
     return replace(
         first,
         num_converters=max(layout.num_converters for layout in layouts),
@@ -162,7 +172,9 @@ class _Pools:
     Tasks share a pool if they were given the same object and agree on what is a wall, a block and a converter.
     """
 
-    def __init__(self, configs: Sequence[GameConfig], pools: Sequence[Any], names: Sequence[str]):
+    def __init__(
+        self, configs: Sequence[GameConfig], pools: Sequence[MapRows | Sequence[MapRows]], names: Sequence[str]
+    ):
         self.index: list[int] = []  # by task
         self.maps: list[list[np.ndarray]] = []
         self.configs: list[GameConfig] = []
@@ -181,25 +193,26 @@ class _Pools:
             self.index.append(seen[kind])
 
 
-def _united_arguments(layouts: Sequence[Layout], names: Sequence[str]) -> dict[str, int]:
+def _united_arguments(layouts: Sequence[Layout], names: Sequence[str]) -> dict[Action, int]:
     """Action -> largest argument, of all tasks."""
-    found: dict[str, tuple[int, str]] = {}
+    found: dict[Action, tuple[int, str]] = {}
     for layout, name in zip(layouts, names, strict=True):
         for action, largest in zip(layout.actions, layout.max_args, strict=True):
             other, first = found.setdefault(action, (largest, name))
             if other != largest:
                 raise ValueError(
-                    f"actions.{action}: task {name} allows arguments up to {largest}, task {first} up to {other}; all "
-                    "tasks of a curriculum need the same"
+                    f"actions.{action.name}: task {name} allows arguments up to {largest}, task {first} up to {other}; "
+                    "all tasks of a curriculum need the same"
                 )
     return {action: largest for action, (largest, _) in found.items()}
 
 
 def _check_penalties(configs: Sequence[GameConfig], layout: Layout, names: Sequence[str]) -> None:
-    """An action of no valid type is met, and fined, once more where attacks exist."""
-    if "attack" not in layout.actions:
+    """An action of no valid type is met, and fined, a second time where attacks exist."""
+    if layout.action("attack") < 0:
         return
-    attackers = [name for config, name in zip(configs, names, strict=True) if "attack" in config.enabled_actions()]
+    attack = layout.actions[layout.action("attack")].name
+    attackers = [name for config, name in zip(configs, names, strict=True) if attack in config.enabled_actions()]
     for config, name in zip(configs, names, strict=True):
         penalties = [config.agent_settings(group).action_failure_penalty for group in config.groups]
         if name not in attackers and any(penalties):

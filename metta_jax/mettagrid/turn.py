@@ -8,10 +8,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from grid_kernels.gather import pick, put
+from grid_kernels.gather import pick
 from grid_kernels.inventory import Purse, Weights, amounts, can_afford, entries, settle
-from metta_jax.mettagrid.stats import Event, agent_stats, by_item, record
-from metta_jax.mettagrid.types import Layout, Rules, Stats
+from metta_jax.mettagrid.tally import Tally, also
+from metta_jax.mettagrid.types import Layout, Rules
 
 # What became of an agent's action.
 NOTHING, INVALID_TYPE, INVALID_ARG, FROZEN, FAILED, SUCCEEDED = range(6)
@@ -30,10 +30,11 @@ class Intent(NamedTuple):
 class Body(NamedTuple):
     """What actions change about agents, `[B, A, ...]`."""
 
-    inventory: jax.Array  # [B, A, I] int16
-    frozen: jax.Array  # [B, A] int32
+    inventory: jax.Array  # int16 [B, A, I]
+    frozen: jax.Array  # int32 [B, A]
     purse: Purse
-    outcome: jax.Array  # [B, A] int32
+    outcome: jax.Array  # int32 [B, A]
+    lost: Tally  # [B, A, I]: items that went, to robbers, into converters, for defenses and costs
 
 
 def read_intent(layout: Layout, actions: jax.Array, keys: jax.Array) -> Intent:
@@ -41,7 +42,10 @@ def read_intent(layout: Layout, actions: jax.Array, keys: jax.Array) -> Intent:
     is_valid_type = (kind >= 0) & (kind < len(layout.actions))
     largest = jnp.asarray(layout.max_args, jnp.int32)
     largest = largest.at[jnp.where(is_valid_type, kind, 0)].get(mode="promise_in_bounds")
-    is_valid_arg = (argument <= largest) & ((kind != layout.action("rotate")) | (argument >= 0))
+    is_valid_arg = argument <= largest
+    for index, action in enumerate(layout.actions):
+        if not action.negative_args:
+            is_valid_arg &= (kind != index) | (argument >= 0)
     return Intent(kind, argument, is_valid_type, is_valid_arg, keys)
 
 
@@ -50,7 +54,7 @@ def weights_of(rules: Rules, group: jax.Array) -> Weights:
 
 
 def begin(layout: Layout, rules: Rules, body: Body, intent: Intent, acts: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """What hinders the acting agents of all lanes: an outcome up to FROZEN or FAILED (cannot pay), or SUCCEEDED so far.
+    """Why acting agents cannot act, for all lanes: an outcome up to FROZEN or FAILED (cannot pay), or SUCCEEDED so far.
 
     Returns:
       The outcome `[B, A]`, NOTHING where an agent does not act, and the inventory after looking up what is required.
@@ -68,20 +72,10 @@ def begin(layout: Layout, rules: Rules, body: Body, intent: Intent, acts: jax.Ar
     return jnp.where(acts, outcome, NOTHING), inventory
 
 
-def finish(
-    layout: Layout,
-    rules: Rules,
-    body: Body,
-    stats: Stats | None,
-    intent: Intent,
-    owner: jax.Array,
-    group: jax.Array,
-    step: jax.Array,
-    outcome: jax.Array,
-) -> tuple[Body, Stats | None]:
-    """Takes what successful actions consume, and the penalties and frozen ticks of the others, of all lanes.
+def finish(layout: Layout, rules: Rules, body: Body, intent: Intent, group: jax.Array, outcome: jax.Array) -> Body:
+    """Take what successful actions consume, and the penalties and frozen ticks of the others, of all lanes.
 
-    `owner` `[B, n]` are the agents of the lanes, `group` their groups.
+    `group` `[B, n]` are the groups of the lanes' agents.
     """
     body = body._replace(outcome=jnp.where(outcome != NOTHING, outcome, body.outcome))
     fails = (outcome == FAILED) | (outcome == INVALID_TYPE) | (outcome == INVALID_ARG)
@@ -91,7 +85,7 @@ def finish(
         purse=body.purse._replace(reward=body.purse.reward - penalty),
     )
     if not layout.has_costs:
-        return body, stats
+        return body
     pays = outcome == SUCCEEDED
     cost = pick(rules.cost, jnp.where(pays, intent.type, 0))
     touched = pays[..., None] & (cost >= 0)
@@ -100,37 +94,4 @@ def finish(
     lost = jnp.where(touched, amounts(held) - left, 0)
     inventory = jnp.where(touched, entries(left), held)
     purse = settle(body.purse, weights_of(rules, group), -lost, amounts(inventory), touched, layout.reward_rule)
-    at = agent_stats(layout)
-    stats = record(stats, step, by_item(owner, at.lost, lost))
-    return body._replace(inventory=inventory.astype(body.inventory.dtype), purse=purse), stats
-
-
-def record_outcomes(
-    layout: Layout, stats: Stats | None, outcome: jax.Array, intent: Intent, step: jax.Array
-) -> Stats | None:
-    """Counts what became of each agent's action. Invalid types are met by each of the two passes."""
-    at = agent_stats(layout)
-    index = jnp.where(outcome == SUCCEEDED, at.success + intent.type, at.failed + intent.type)
-    fixed = ((INVALID_TYPE, at.invalid_type), (INVALID_ARG, at.invalid_arg), (FROZEN, at.frozen))
-    for code, place in fixed:
-        index = jnp.where(outcome == code, place, index)
-    passes = 2 if layout.action("attack") >= 0 else 1
-    count = jnp.where(outcome == INVALID_TYPE, passes, 1)
-    owner, one = all_agents(outcome.shape), jnp.ones_like(outcome)
-    penalty = Event(owner, one * at.penalty, one, outcome == FAILED)
-    return record(stats, step, Event(owner, index, count, outcome != NOTHING, count), penalty)
-
-
-def lane_of(tree, agent: jax.Array):
-    """One agent of every environment: `[B, A, ...]` leaves become `[B, 1, ...]`; `agent` `[B]`."""
-    return jax.tree.map(lambda x: pick(x, agent[:, None]), tree)
-
-
-def put_lane(tree, agent: jax.Array, lane, acts: jax.Array):
-    """The inverse of `lane_of` where `acts` `[B]`."""
-    return jax.tree.map(lambda x, y: put(x, agent[:, None], y, acts[:, None]), tree, lane)
-
-
-def all_agents(shape: tuple[int, ...]) -> jax.Array:
-    """`[B, A]` int32: every lane is the agent of its number."""
-    return jnp.broadcast_to(jnp.arange(shape[1], dtype=jnp.int32)[None], shape)
+    return body._replace(inventory=inventory.astype(body.inventory.dtype), purse=purse, lost=also(body.lost, lost))

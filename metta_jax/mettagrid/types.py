@@ -4,19 +4,23 @@ Letters: B environments, A agents, I items, C converters, W wall names, R conver
 actions, M maps, S padded cells. Types are shown for one environment; a batch has a leading axis B everywhere.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import flax.struct
 import jax
 
 from grid_kernels.converters import Recipe
 from grid_kernels.inventory import Weights
+from metta_jax.config.features import most_tokens
+from metta_jax.mettagrid.actions import Action, Interaction
+from metta_jax.mettagrid.engine_path import EnginePath
+from metta_jax.mettagrid.short_repr import node_repr
 
 StatsLevel = Literal["full", "totals", "none"]
 
-# Object features, see `features.py`.
-GLOBAL_TOKENS = {"episode_completion_pct": 1, "last_action": 2, "last_reward": 1, "resource_rewards": 1}
+LAST_STEP = 2**31 - 1  # Where the clock of an episode without limit stops; no limit is longer.
 
 
 @dataclass(frozen=True)
@@ -32,18 +36,19 @@ class Layout:
     obs_height: int
     obs_width: int
     num_tokens: int
-    actions: tuple[str, ...]  # configuration names of the enabled actions, in index order
+    actions: tuple[Action, ...]  # the enabled ones, in index order
     max_args: tuple[int, ...]
     wall_names: tuple[str, ...]
     converter_names: tuple[str, ...]
     group_names: tuple[str, ...]  # alphabetical
     item_names: tuple[str, ...]
-    global_tokens: tuple[str, ...]  # keys of GLOBAL_TOKENS that are shown, in their order
-    reward_rule: str  # "per_item" or "running_total"
+    global_tokens: tuple[str, ...]  # keys of `features.GLOBAL` that are shown, in their order
+    reward_rule: str  # what `<item>_max` limits, one of `grid_kernels.inventory.REWARD_RULES`
     stat_rewards: tuple[str, ...]  # rewarded statistics, alphabetical
     has_costs: bool  # some action requires or consumes something
     shows_recipes: bool
     stats: StatsLevel
+    path: EnginePath  # how much of a batch one operation covers
 
     @property
     def num_groups(self) -> int:
@@ -63,6 +68,11 @@ class Layout:
     def num_cells(self) -> int:
         return (self.height + 2 * self.pad[0]) * self.stride
 
+    @property
+    def row_size(self) -> int:
+        """K: the most tokens that an object, or what an agent sees of the episode, can have."""
+        return most_tokens(self.num_items, shows_recipes=self.shows_recipes, global_tokens=self.global_tokens)
+
     # Object codes on the grid: 0 empty, then wall names, agents, converters, and single blocks.
     @property
     def agent_code(self) -> int:
@@ -76,9 +86,9 @@ class Layout:
     def block_code(self) -> int:
         return self.converter_code + self.num_converters
 
-    def action(self, name: str) -> int:
-        """Index of an enabled action, -1 if it is not enabled."""
-        return self.actions.index(name) if name in self.actions else -1
+    def action(self, interaction: Interaction) -> int:
+        """Index of the action that is resolved like this, -1 if it is not enabled."""
+        return next((i for i, action in enumerate(self.actions) if action.resolution == interaction), -1)
 
 
 class Rules(flax.struct.PyTreeNode):
@@ -89,43 +99,47 @@ class Rules(flax.struct.PyTreeNode):
     first_map: jax.Array  # int32: the maps of this game are maps first_map .. first_map + num_maps - 1
     num_maps: jax.Array  # int32
 
-    group_id: jax.Array  # [G] int32
-    pool: jax.Array  # [G] int32: the group whose pool of shared rewards this one uses
-    share: jax.Array  # [G] float32: what part of a reward goes to the pool
-    freeze_duration: jax.Array  # [G] int32
-    failure_penalty: jax.Array  # [G] float32
-    limit: jax.Array  # [G, I] int32
+    group_id: jax.Array  # int32 [G]
+    pool: jax.Array  # int32 [G]: the group whose pool of shared rewards this one uses
+    share: jax.Array  # float32 [G]: what part of a reward goes to the pool
+    freeze_duration: jax.Array  # int32 [G]
+    failure_penalty: jax.Array  # float32 [G]
+    limit: jax.Array  # int32 [G, I]
     weights: Weights  # [G, I]
-    stat_weight: jax.Array  # [G, K] float32, 0 for none
-    stat_maximum: jax.Array  # [G, K] float32, infinity for none
-    stat_index: jax.Array  # [G, K] int32: where the statistic stands among those of an agent, -1 if it has none
-    stat_kind: jax.Array  # [G, K] int32: index in `stats.DERIVED` of what is read of it
+    stat_weight: jax.Array  # float32 [G, K], 0 for none
+    stat_maximum: jax.Array  # float32 [G, K], the largest one for none
+    stat_index: jax.Array  # int32 [G, K]: where the statistic stands among those of an agent, -1 if it has none
+    stat_kind: jax.Array  # int32 [G, K]: index in `stats.DERIVED` of what is read of it
 
-    enabled: jax.Array  # [N] bool: whether this game has the action; all True unless tasks have different ones
-    required: jax.Array  # [N, I] int32, -1 = not required
-    cost: jax.Array  # [N, I] int32: consumed on success, 0 if only required, -1 for neither
-    defense: jax.Array  # [I] int32, -1 = not needed
+    enabled: jax.Array  # bool [N]: whether this game has the action; all True unless tasks have different ones
+    required: jax.Array  # int32 [N, I], -1 = not required
+    cost: jax.Array  # int32 [N, I]: consumed on success, 0 if only required, -1 for neither
+    defense: jax.Array  # int32 [I], -1 = not needed
 
-    wall_type: jax.Array  # [W] int32 type ids
-    wall_swappable: jax.Array  # [W] bool
+    wall_type: jax.Array  # int32 [W] type ids
+    wall_swappable: jax.Array  # bool [W]
     recipe: Recipe  # [R, ...]
-    converter_type: jax.Array  # [R] int32 type ids
-    converter_color: jax.Array  # [R] int32
-    initial_amount: jax.Array  # [R] int32
-    shows_recipe: jax.Array  # [R] bool
+    converter_type: jax.Array  # int32 [R] type ids
+    converter_color: jax.Array  # int32 [R]
+    initial_amount: jax.Array  # int32 [R]
+    shows_recipe: jax.Array  # bool [R]
 
 
 class Maps(flax.struct.PyTreeNode):
-    """A pool of maps, as they are at the start of an episode."""
+    """A pool of maps, as at the start of an episode."""
 
-    height: jax.Array  # [M] int32
-    width: jax.Array  # [M] int32
-    grid: jax.Array  # [M, S] int16 object codes
-    agent_cell: jax.Array  # [M, A] int32 padded cells
-    agent_group: jax.Array  # [M, A] int32 indices of group names
-    converter_cell: jax.Array  # [M, C] int32, 0 = there is none
-    converter_kind: jax.Array  # [M, C] int32 indices of converter names
-    block_kind: jax.Array  # [M, blocks] int32 indices of wall names
+    height: jax.Array  # int32 [M]
+    width: jax.Array  # int32 [M]
+    grid: jax.Array  # int16 [M, S] object codes
+    agent_cell: jax.Array  # int32 [M, A] padded cells
+    agent_group: jax.Array  # int32 [M, A] indices of group names
+    converter_cell: jax.Array  # int32 [M, C], 0 = there is none
+    converter_kind: jax.Array  # int32 [M, C] indices of converter names
+    block_kind: jax.Array  # int32 [M, blocks] indices of wall names
+
+
+MapFn: TypeAlias = Callable[[jax.Array], Maps]
+"""From a typed key to a pool of one map: `Maps` with a leading axis of 1."""
 
 
 class EnvParams(flax.struct.PyTreeNode):
@@ -134,9 +148,12 @@ class EnvParams(flax.struct.PyTreeNode):
     rules: Rules
     maps: Maps
 
+    def __repr__(self) -> str:
+        return node_repr(self)
+
 
 class StatMeta(flax.struct.PyTreeNode):
-    """What is kept of each statistic besides its value."""
+    """What is kept of each statistic in addition to its value."""
 
     updates: jax.Array  # int32
     first_step: jax.Array  # int32
@@ -145,7 +162,7 @@ class StatMeta(flax.struct.PyTreeNode):
 
 
 class Stats(flax.struct.PyTreeNode):
-    """Statistics of agents or converters: `value` `[A, K]` or `[C, K]` float32, 0 = never updated."""
+    """Statistics of agents or converters: `value` float32 [A, K] or [C, K], 0 = never updated."""
 
     value: jax.Array
     meta: StatMeta | None
@@ -155,33 +172,36 @@ class EnvState(flax.struct.PyTreeNode):
     """One environment within an episode."""
 
     key: jax.Array  # typed key of the episode; the order of agents in step t comes from it and t
-    step: jax.Array  # int32
-    map_index: jax.Array  # int32
-    grid: jax.Array  # [S] int16 object codes
-    cell: jax.Array  # [A] int32 padded cells
-    orientation: jax.Array  # [A] int32
-    frozen: jax.Array  # [A] int32
-    color: jax.Array  # [A] uint8
-    glyph: jax.Array  # [A] uint8
-    group: jax.Array  # [A] int32 index of the group's name
-    inventory: jax.Array  # [A, I] int16, -1 = no entry
-    held_value: jax.Array  # [A] float32: what the resource rewards of the held items add up to
-    stat_value: jax.Array  # [A] float32: what the statistic rewards add up to
-    episode_return: jax.Array  # [A] float32, before group sharing
-    converter_stock: jax.Array  # [C, I] uint8
-    converter_phase: jax.Array  # [C] int32
-    converter_due: jax.Array  # [C] int32
-    converter_kind: jax.Array  # [C] int32 index of the converter's name
-    agent_stats: Stats | None  # [A, K]
-    converter_stats: Stats | None  # [C, K]
-    token_stats: Stats | None  # [3]: tokens written, dropped, free
+    step: jax.Array  # int32: steps played, at most LAST_STEP
+    map_index: jax.Array  # int32: which map of the pool
+    grid: jax.Array  # int16 [S] object codes
+    cell: jax.Array  # int32 [A] padded cells: where each agent is
+    orientation: jax.Array  # int32 [A]: 0 up, 1 down, 2 left, 3 right
+    frozen: jax.Array  # int32 [A]: steps for which the agent can do nothing, 0 if it can
+    color: jax.Array  # uint8 [A]: as `change_color` sets it
+    glyph: jax.Array  # uint8 [A]: as `change_glyph` sets it
+    group: jax.Array  # int32 [A] index of the group's name
+    inventory: jax.Array  # int16 [A, I]: pieces of each item, -1 = no entry
+    held_value: jax.Array  # float32 [A]: what the resource rewards of the held items add up to
+    stat_value: jax.Array  # float32 [A]: what the statistic rewards add up to
+    episode_return: jax.Array  # float32 [A]: rewards of the episode so far, before group sharing
+    converter_stock: jax.Array  # uint8 [C, I]: pieces of each item in the converter
+    converter_phase: jax.Array  # int32 [C]: 0 idle, 1 converting, 2 cooling down
+    converter_due: jax.Array  # int32 [C]: the step at which that ends, 0x7FFFFFFF if idle
+    converter_kind: jax.Array  # int32 [C] index of the converter's name
+    agent_stats: Stats | None  # [A, K]: of each agent; None if none are kept
+    converter_stats: Stats | None  # [C, K]: of each converter; None if none are kept
+    token_stats: Stats | None  # [3]: tokens written, dropped, free; None if none are kept
+
+    def __repr__(self) -> str:
+        return node_repr(self)
 
 
 class TimeStep(flax.struct.PyTreeNode):
     """What a reset or a step returns."""
 
-    observation: jax.Array  # [A, T, 3] uint8: location, feature, value; 255, 255, 255 where unused
-    reward: jax.Array  # [A] float32
-    terminated: jax.Array  # [A] bool
-    truncated: jax.Array  # [A] bool
-    action_success: jax.Array  # [A] bool
+    observation: jax.Array  # uint8 [A, T, 3]: location, feature, value; 255, 255, 255 where unused
+    reward: jax.Array  # float32 [A]: of this step, 0 after a reset
+    terminated: jax.Array  # bool [A]: the episode is over, the same for all agents
+    truncated: jax.Array  # bool [A]: it was cut off at the step limit, the same for all agents
+    action_success: jax.Array  # bool [A]: whether the action did what it is for

@@ -1,5 +1,6 @@
-"""What a person watches while a run goes on: host code, never inside a traced function."""
+"""What you watch during a run: host code, never inside a traced function."""
 
+from metta_jax.monitor.activity import ActivityLine
 from metta_jax.monitor.console_log import ConsoleLog
 from metta_jax.monitor.csv_log import CsvLog
 from metta_jax.monitor.duckdb_log import DuckDbLog
@@ -8,8 +9,9 @@ from metta_jax.monitor.learning_curve import plot_learning_curve
 from metta_jax.monitor.logger import Logger, MultiLog
 from metta_jax.monitor.memory_monitor import MemoryMonitor
 from metta_jax.monitor.metrics_log import JsonLinesLog, read_json_lines
+from metta_jax.monitor.numbers import format_count, format_time
 from metta_jax.monitor.profiler import EpochProfiler
-from metta_jax.monitor.progress import ProgressLine, format_count, format_time
+from metta_jax.monitor.progress import ProgressLine
 from metta_jax.monitor.run_config import RunConfig, load_run_config, save_run_config
 from metta_jax.monitor.run_metrics import collect_metrics, epoch_line, timing_metrics
 from metta_jax.monitor.run_panel import plot_run
@@ -22,6 +24,7 @@ from metta_jax.monitor.weight_statistics import due_weight_metrics
 
 __all__ = [
     "Accelerator",
+    "ActivityLine",
     "ConsoleLog",
     "CsvLog",
     "DuckDbLog",

@@ -19,7 +19,7 @@ SHOWN = {
 
 
 class ConsoleLog(Logger):
-    """Shows chosen metrics in a `ProgressLine`.
+    """Show chosen metrics in a `ProgressLine`.
 
     Args:
       total_steps: agent steps of the whole run.
@@ -42,10 +42,14 @@ class ConsoleLog(Logger):
         self._line = ProgressLine(total_steps, start_step=start_step, console=console, log_interval_s=log_interval_s)
 
     def log(self, metrics: Mapping[str, Any], step: int) -> None:
-        """Redraws the line."""
+        """Redraw the line."""
         values = {label: finite_number(metrics.get(name)) for label, name in self._shown.items()}
         self._line.update(int(step), {label: value for label, value in values.items() if value is not None})
 
+    def set_activity(self, what: str | None) -> None:
+        """Show what the run is doing instead of training, and for how many seconds."""
+        self._line.set_activity(what)
+
     def close(self) -> None:
-        """Leaves the last line standing."""
+        """Leave the last line standing."""
         self._line.close()

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from metta_jax.monitor.logger import Logger, as_number, plain_values
+from metta_jax.config.database_path import database_path
+from metta_jax.monitor.logger import Logger, as_number, plain_values, storable
 
 _CREATE = """
 CREATE TABLE IF NOT EXISTS metrics (
@@ -21,10 +22,10 @@ INSERT INTO metrics SELECT ?, ?, unnest(?::VARCHAR[]), unnest(?::DOUBLE[]), unne
 
 
 class DuckDbLog(Logger):
-    """Appends metrics to the table `metrics` (run, step, name, value, text, time): a row per value.
+    """Append metrics to the table `metrics` (run, step, name, value, text, time): a row per value.
 
     Numbers are in `value`, NaN and infinities too; texts in `text`; what is not known is null in both; `time` is UTC.
-    Runs share a database one after the other: while it is open for writing no other process can open it. As a wide
+    Runs take turns with a database: while it is open for writing no other process can open it. As a wide
     table:
 
         PIVOT (SELECT step, name, value FROM metrics WHERE run = 'a') ON name USING first(value) GROUP BY step
@@ -32,30 +33,38 @@ class DuckDbLog(Logger):
     Args:
       path: of the database; made if it is not there.
       run: name of the run.
+
+    Raises:
+      ValueError: a path that DuckDB would misread.
     """
 
     def __init__(self, path: str | os.PathLike[str], run: str = "run") -> None:
         import duckdb
 
+        database = database_path("path", path)
         self.path = Path(path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.run = run
-        self._database = duckdb.connect(str(self.path))
+        self.run = storable(run)
+        self._database = duckdb.connect(database)
         # More would compete with the training for the processor, for a handful of rows.
         self._database.execute("SET threads = 1")
         self._database.execute(_CREATE)
 
     def log(self, metrics: Mapping[str, Any], step: int) -> None:
-        """Writes one record in a transaction of its own."""
+        """Write one record in a transaction of its own."""
         if not metrics:
             return
         plain = plain_values(metrics)
         numbers = [as_number(value) for value in plain.values()]
-        texts = [value if isinstance(value, str) else None for value in plain.values()]
+        texts = [storable(value) if isinstance(value, str) else None for value in plain.values()]
         now = datetime.now(UTC).replace(tzinfo=None)
         # One statement for all values: a row at a time costs a millisecond each.
-        self._database.execute(_INSERT, [self.run, int(step), list(plain), numbers, texts, now])
+        self._database.execute(_INSERT, [self.run, int(step), list(map(storable, plain)), numbers, texts, now])
+
+    def forget_after(self, step: int) -> None:
+        """Delete this run's rows of later steps."""
+        self._database.execute("DELETE FROM metrics WHERE run = ? AND step > ?", [self.run, int(step)])
 
     def close(self) -> None:
-        """Closes the database."""
+        """Close the database."""
         self._database.close()

@@ -14,12 +14,14 @@ import psutil
 
 VARIABLE = "HEARTBEAT_FILE"
 _LOOK_S = 0.05  # between two looks at processes that are ending
+_MOST_INTERVALS = 10  # counted at most between two looks
+_MOST_BYTES = 1000
 
 _logger = logging.getLogger(__name__)
 
 
 def record_heartbeat() -> None:
-    """Writes the Unix time into the file that HEARTBEAT_FILE names, whose directory is made if it is not there.
+    """Write the Unix time into the file that HEARTBEAT_FILE names, whose directory is made if it is not there.
 
     Does nothing without that variable. A failure is logged, never raised.
     """
@@ -41,18 +43,21 @@ def watch_heartbeat(
     interval_s: float = 60.0,
     grace_s: float = 10.0,
     sleep_fn: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> bool:
-    """Waits until a process has ended, or its heartbeat is older than the timeout; then ends its process group.
+    """Wait until a process ends, or end its process group after a timeout without a heartbeat.
 
     The group gets SIGTERM, and SIGKILL if it is still there after `grace_s`. If this process is in the same group, only
-    the watched one and its descendants are ended. Until the file is there, its age counts from the call on.
+    the watched one and its descendants are ended. Silence is measured from the call, or from the last change of the
+    file that this function saw, by a monotonic clock. Between two looks at most ten intervals count, so that a machine
+    that was asleep does not end its run when it wakes up.
 
     Args:
       path: the file that `record_heartbeat` writes.
       pid: of the process.
-      timeout_s: the greatest age of the file, in seconds.
+      timeout_s: the longest time without a change of the file, in seconds.
       interval_s: seconds between two looks.
-      sleep_fn: waits for so many seconds; for tests.
+      sleep_fn: waits for a number of seconds; for tests. clock: monotonic seconds; for tests.
 
     Returns:
       Whether the process was ended here; False: it had ended by itself.
@@ -67,23 +72,28 @@ def watch_heartbeat(
         process = psutil.Process(pid)
     except psutil.NoSuchProcess:
         raise ValueError(f"pid: there is no process {pid}") from None
-    start = time.time()
+    # The file may be from an earlier run, so only changes of it count.
+    silence, last, now = 0.0, _content(Path(path)), clock()
     while _runs(process):
-        age = time.time() - _last_beat(Path(path), start)
-        if age > timeout_s:
-            _logger.error("No heartbeat in %s for %.0f s: ending process %d", path, age, pid)
+        before, now, found = now, clock(), _content(Path(path))
+        silence = 0.0 if found != last else silence + min(now - before, _MOST_INTERVALS * interval_s)
+        last = found
+        if silence > timeout_s:
+            _logger.error("No heartbeat in %s for %.0f s: ending process %d", path, silence, pid)
             _end(process, grace_s)
             return True
         sleep_fn(interval_s)
     return False
 
 
-def _last_beat(path: Path, start: float) -> float:
+def _content(path: Path) -> object:
+    """Something that changes when the file is written."""
     try:
-        # A file of an earlier run says nothing about this process.
-        return max(path.stat().st_mtime, start)
+        facts = path.stat()
+        with path.open("rb") as file:
+            return facts.st_mtime_ns, facts.st_ino, file.read(_MOST_BYTES)
     except OSError:
-        return start
+        return None
 
 
 def _end(process: psutil.Process, grace_s: float) -> None:

@@ -1,4 +1,4 @@
-"""When something that happens every so many epochs is due."""
+"""When something that happens at intervals of epochs is due."""
 
 from __future__ import annotations
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
+
+from metta_jax.monitor.logger import storable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 LOSS_KEYS = ("losses/policy_loss", "losses/value_loss", "losses/entropy")
 
@@ -29,7 +31,7 @@ def plot_learning_curve(
     loss_keys: Sequence[str] = LOSS_KEYS,
     smoothing: float = 0.8,
 ) -> Path:
-    """Draws reward and losses against agent steps and writes a PNG.
+    """Draw reward and losses against agent steps and write a PNG.
 
     Args:
       records: one mapping an update, as `monitor.read_json_lines` returns them; missing and None values are skipped.
@@ -40,11 +42,10 @@ def plot_learning_curve(
 
     A panel without any value says so.
     """
-    figure = Figure(figsize=(11, 4.2), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(11, 4.2)
     left, right = figure.subplots(1, 2)
     if title:
-        figure.suptitle(title, fontsize=12)
+        figure.suptitle(storable(title), fontsize=12, parse_math=False)
 
     plot_reward(left, *series(records, step_key, reward_key), smoothing)
     left.set_title("reward per agent and episode", fontsize=10)
@@ -91,8 +92,21 @@ def _plot_losses(axes: Axes, records: Sequence[Mapping[str, Any]], step_key: str
         say_empty(axes, "no update has ended yet")
 
 
+def new_figure(width: float, height: float) -> Figure:
+    """An empty picture; sizes in inches."""
+    # Matplotlib takes a second to load: training begins without it.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
 def style(axes: Axes) -> None:
     """A panel over agent steps."""
+    from matplotlib.ticker import EngFormatter
+
     axes.set_xlabel("agent steps")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))
     axes.grid(alpha=0.25)
@@ -100,7 +114,7 @@ def style(axes: Axes) -> None:
 
 
 def save(figure: Figure, path: str | os.PathLike[str]) -> Path:
-    """Writes the picture; directories are created."""
+    """Write the picture; directories are created."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import sys
+import inspect
 import types
 import weakref
 from collections.abc import Callable, Mapping
@@ -46,23 +46,26 @@ class MemoryMonitor:
         self._entries: dict[str, _Entry] = {}
         self._tracks_attributes: dict[str, bool] = {}
 
-    def add(self, obj: Any, name: str | None = None, track_attributes: bool = False) -> None:
-        """Tracks an object; one of the same name is replaced.
+    def add(self, obj: object, name: str | None = None, track_attributes: bool = False) -> None:
+        """Track an object; one of the same name is replaced.
 
         Args:
-          obj: the object, or a function without arguments that is asked for it at every reading.
+          obj: the object, or a function without arguments that returns it at every reading.
           name: None: `<file>:<line>.<type>` of the caller and the object.
           track_attributes: adds an entry `<name>.<field>` per field (dataclass fields and other attributes, slots,
             mapping keys).
         """
         value = obj() if isinstance(obj, _GETTERS) else obj
         if name is None:
-            caller = sys._getframe(1)
+            frame = inspect.currentframe()
+            assert frame is not None
+            caller = frame.f_back
+            assert caller is not None
             name = f"{Path(caller.f_code.co_filename).name}:{caller.f_lineno}.{type(value).__name__}"
         self._track(obj, value, name, track_attributes, {})
 
-    def update(self, name: str, obj: Any) -> None:
-        """Gives the object that now stands for `name`; its fields follow, initial sizes stay.
+    def update(self, name: str, obj: object) -> None:
+        """Replace the object of `name`; its fields follow, initial sizes stay.
 
         Raises:
           ValueError: nothing is tracked under that name.
@@ -74,14 +77,14 @@ class MemoryMonitor:
         self._track(obj, value, name, self._tracks_attributes[name], initial)
 
     def remove(self, name: str) -> bool:
-        """Forgets an object and its fields; whether there was one."""
+        """Forget an object and its fields; whether there was one."""
         self._tracks_attributes.pop(name, None)
         for key in [key for key, entry in self._entries.items() if entry.parent == name]:
             del self._entries[key]
         return self._entries.pop(name, None) is not None
 
     def clear(self) -> None:
-        """Forgets everything."""
+        """Forget everything."""
         self._entries.clear()
         self._tracks_attributes.clear()
 
@@ -129,7 +132,7 @@ class MemoryMonitor:
         }
 
     def _track(self, obj: Any, value: Any, name: str, track_attributes: bool, initial: Mapping[str, int]) -> None:
-        """Replaces the entries of a name; sizes are measured for those that `initial` does not have."""
+        """Replace the entries of a name; sizes are measured for those that `initial` does not have."""
         self.remove(name)
         self._tracks_attributes[name] = track_attributes
         resolve, is_weak = (obj, False) if isinstance(obj, _GETTERS) else _reference(obj)

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from metta_jax.monitor.line_file import open_for_append
-from metta_jax.monitor.logger import Logger, plain_value
+from metta_jax.monitor.line_file import keep_lines, open_for_append
+from metta_jax.monitor.logger import STEP, Logger, plain_values
 
 
 class JsonLinesLog(Logger):
-    """Appends metrics to a file.
+    """Append metrics to a file.
 
     Every record is one line with the key `step` and the given ones. Numbers that JSON cannot write (NaN, infinities)
     become null. Half a line that a killed run left is removed first.
@@ -25,21 +25,27 @@ class JsonLinesLog(Logger):
         self._file = open_for_append(self.path)
 
     def log(self, metrics: Mapping[str, Any], step: int) -> None:
-        """Writes one record, at once."""
-        record = {"step": int(step), **{key: _plain(value) for key, value in metrics.items()}}
+        """Write one record, at once."""
+        record = {STEP: int(step), **{key: _finite_or_none(value) for key, value in plain_values(metrics).items()}}
         self._file.write(json.dumps(record, allow_nan=False) + "\n")
         self._file.flush()
 
     def close(self) -> None:
-        """Closes the file; further calls of `log` are errors."""
+        """Close the file; further calls of `log` are errors."""
         self._file.close()
+
+    def forget_after(self, step: int) -> None:
+        """Delete the lines of later steps."""
+        self._file.close()
+        forget_records_after(self.path, step)
+        self._file = open_for_append(self.path)
 
 
 def read_json_lines(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    """Reads what `JsonLinesLog` wrote; a last line that was cut off (a killed run) is left out.
+    """Read what `JsonLinesLog` wrote; a last line that was cut off (a killed run) is left out.
 
     Raises:
-      ValueError: another line than the last is not JSON; names it.
+      ValueError: a line other than the last is not JSON; names it.
     """
     lines = Path(path).read_text(encoding="utf-8").split("\n")
     records = []
@@ -55,8 +61,27 @@ def read_json_lines(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     return records
 
 
-def _plain(value: Any) -> Any:
-    value = plain_value(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+def forget_records_after(path: str | os.PathLike[str], step: int) -> None:
+    """Delete the lines of a file of `JsonLinesLog` that are of later steps.
+
+    A run that was killed resumes from its last checkpoint and plays the steps after it again.
+
+    Raises:
+      ValueError: a line other than the last is not JSON; names it.
+    """
+    path = Path(path)
+    if not path.exists():
+        return
+    read_json_lines(path)  # raises, so that a file of some other kind does not lose its lines
+
+    def is_kept(line: bytes) -> bool:
+        try:
+            return json.loads(line)[STEP] <= step
+        except ValueError:
+            return False  # half a line, of a run that was killed
+
+    keep_lines(path, is_kept)
+
+
+def _finite_or_none(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

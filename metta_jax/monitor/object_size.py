@@ -30,7 +30,7 @@ _SEQUENCES = (list, tuple, set, frozenset)
 def object_size(value: Any) -> int:
     """Bytes of an object and all that it holds; what is held twice counts once, so cycles do not matter.
 
-    An array counts its contents, shape x dtype, and so does a pytree of nothing but arrays: nothing is added for its
+    An array counts its contents, shape x dtype, and so does a pytree of arrays only: nothing is added for its
     containers. As soon as there is any other leaf, containers, keys and attributes count too, as `sys.getsizeof` says.
     Functions, classes and modules count nothing.
     """

@@ -23,7 +23,7 @@ class EpochProfiler:
     """A context manager that traces the training epoch within it if it was armed, and otherwise does nothing.
 
         profiler = EpochProfiler(config.profiler, run="my_run", profile_dir=config.paths.profiles)
-        while training goes on:
+        while training continues:
             with profiler:
                 state, metrics = training.train_step(state)
                 jax.block_until_ready(state)
@@ -57,7 +57,7 @@ class EpochProfiler:
         return self._armed is not None
 
     def on_epoch_end(self, epoch: int) -> None:
-        """Arms the profiler if `epoch`, the number of finished ones, is a multiple of the interval, or 300."""
+        """Arm the profiler if `epoch`, the number of finished ones, is a multiple of the interval, or 300."""
         if self._interval == 0:
             return
         previous, self._last_epoch = self._last_epoch, epoch

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.live import Live
-from rich.text import Text
+
+from metta_jax.monitor.activity import Activity
+from metta_jax.monitor.live_line import LiveLine
+from metta_jax.monitor.numbers import format_count, format_time
+
+_BLOCKS = "━╌"  # done, to do
+_PLAIN_BLOCKS = "#."
+_NUM_BLOCKS = 10  # leaves room for the rate on 80 columns
+_FIRST = "reward"  # what people look for
 
 
 class ProgressLine:
-    """Shows steps, speed, chosen metrics and the time left.
+    """Show steps, the reward, the time left, speed and other metrics; before the first update, "compiling".
 
-    On a terminal the line is redrawn in place. Elsewhere a new line is printed at most every `log_interval_s` seconds,
-    and at the end.
+    On a terminal the line is redrawn in place. Elsewhere, and on terminals that cannot do that, a new line is printed
+    at most every `log_interval_s` seconds, and at the end. It uses only characters that the output's encoding has. When
+    the output fails (closed, a full disk, a pipe without a reader), nothing more is shown, and nothing is raised.
 
     Args:
       total_steps: where the run ends.
@@ -37,86 +44,65 @@ class ProgressLine:
     ) -> None:
         if total_steps < 1:
             raise ValueError(f"total_steps: {total_steps} is not at least 1")
-        self._total_steps = total_steps
-        self._console = Console(highlight=False) if console is None else console
-        self._log_interval_s = log_interval_s
-        self._clock = clock
+        self._total_steps, self._clock = total_steps, clock
         self._last_time, self._last_step = clock(), start_step
         # The time left is judged from the first update on: what comes before it is compilation.
         self._first: tuple[float, int] | None = None
-        self._last_printed = -float("inf")
-        self._text = ""
-        self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal else None
-        if self._live is not None:
-            self._live.start()
+        self._metrics: Mapping[str, float] = {}
+        self._rate = 0.0
+        self._remaining: float | None = None
+        self._activity = Activity(clock)
+        self._line = LiveLine(self._text, console=console, log_interval_s=log_interval_s, clock=clock)
+        self._blocks = _BLOCKS if self._line.can_show(_BLOCKS) else _PLAIN_BLOCKS
+        if start_step < total_steps:  # otherwise there is nothing to compile
+            self._line.wait_from_now()
+            self.set_activity("compiling")
 
     def update(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Shows the state after `step` steps; `metrics` are shown in their order as `<name> <value>`."""
+        """Show the state after `step` steps; `metrics` are shown in their order as `<name> <value>`, `reward` first."""
         now = self._clock()
-        rate = (step - self._last_step) / max(now - self._last_time, 1e-9)
+        self._rate = (step - self._last_step) / max(now - self._last_time, 1e-9)
         self._last_time, self._last_step = now, step
-        remaining = 0.0 if step >= self._total_steps else None
+        self._remaining = 0.0 if step >= self._total_steps else None
+        is_first = self._first is None
         if self._first is None:
             self._first = now, step
         elif step > self._first[1]:
-            remaining = max(self._total_steps - step, 0) * (now - self._first[0]) / (step - self._first[1])
-        self._text = _line(step, self._total_steps, rate, metrics, remaining)
-        if self._live is not None:
-            self._live.update(Text(self._text, no_wrap=True, overflow="ellipsis"), refresh=True)
-        elif now - self._last_printed >= self._log_interval_s:
-            self._print(now)
+            self._remaining = max(self._total_steps - step, 0) * (now - self._first[0]) / (step - self._first[1])
+        self._metrics = dict(metrics)
+        self._activity.set(None)
+        self._line.show(is_due=True if is_first else None)
+
+    def set_activity(self, what: str | None) -> None:
+        """Show what the run is doing instead of training, with its seconds, until the next update; None: nothing."""
+        self._activity.set(what)
+        self._line.show()
+        if what is not None:
+            self._line.keep_showing()
 
     def close(self) -> None:
-        """Leaves the last line standing."""
-        if self._live is not None:
-            self._live.stop()
-        elif self._text:
-            self._print(self._clock())
-
-    def _print(self, now: float) -> None:
-        self._last_printed = now
-        self._console.print(Text(self._text), soft_wrap=True)
-        self._text = ""
+        """Leave the last line standing."""
+        self._line.close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
-
-def format_count(value: float) -> str:
-    """A short number: 950, 12.3k, 4.56M, 1.20B."""
-    for limit, divisor, suffix in ((1e3, 1.0, ""), (1e6, 1e3, "k"), (1e9, 1e6, "M")):
-        if abs(value) < limit:
-            scaled = value / divisor
-            return (
-                f"{scaled:.0f}" if not suffix else f"{scaled:.1f}{suffix}" if suffix == "k" else f"{scaled:.2f}{suffix}"
-            )
-    return f"{value / 1e9:.2f}B"
-
-
-def format_time(seconds: float) -> str:
-    """A short duration: 5 sec, 1.5 min, 2.0 hours, 1.5 days."""
-    if seconds < 60:
-        return f"{seconds:.0f} sec"
-    for limit, divisor, unit in ((3600, 60, "min"), (86400, 3600, "hours")):
-        if seconds < limit:
-            return f"{seconds / divisor:.1f} {unit}"
-    return f"{seconds / 86400:.1f} days"
-
-
-def _line(step: int, total: int, rate: float, metrics: Mapping[str, float], remaining: float | None) -> str:
-    # The last update may go beyond the total: a whole batch is played. 100 % is only what has reached it.
-    reached = min(max(step, 0), total)
-    filled = 20 * reached // total
-    parts = [
-        f"{100 * reached // total:3}% {'━' * filled}{'╌' * (20 - filled)}",
-        f"{format_count(step)}/{format_count(total)} steps",
-        f"{format_count(rate)}/s",
-        *(f"{name} {value:.3g}" for name, value in metrics.items()),
-        "time left unknown" if remaining is None else f"{format_time(remaining)} left",
-    ]
-    return "  ".join(parts)
+    def _text(self) -> str:
+        # The last update may go beyond the total: a whole batch is played. 100 % is only what has reached it.
+        step, total = self._last_step, self._total_steps
+        reached = min(max(step, 0), total)
+        filled = _NUM_BLOCKS * reached // total
+        parts = [
+            f"{100 * reached // total:3}% {self._blocks[0] * filled}{self._blocks[1] * (_NUM_BLOCKS - filled)}",
+            f"{format_count(step)}/{format_count(total)} steps",
+        ]
+        shown = [f"{name} {value:.3g}" for name, value in self._metrics.items()]
+        if _FIRST in self._metrics:
+            parts.append(shown.pop(list(self._metrics).index(_FIRST)))
+        if activity := str(self._activity):
+            return "  ".join([*parts, activity])
+        left = "time left unknown" if self._remaining is None else f"{format_time(self._remaining)} left"
+        return "  ".join([*parts, left, f"{format_count(self._rate)}/s", *shown])

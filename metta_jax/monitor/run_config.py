@@ -1,4 +1,4 @@
-"""The configuration of a run, saved beside its results and loaded to repeat it."""
+"""The configuration of a run, saved with its results and loaded to repeat it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from metta_jax import __version__
 from metta_jax.config import AgentConfig, Config, FrozenDict, TrainerConfig
 from metta_jax.config.fields import Count
-from metta_jax.config.frozen_dict import FrozenMapping
+from metta_jax.frozen_dict import FrozenMapping
+from metta_jax.monitor.line_file import replacing
 
 FILE_NAME = "run_config.json"
 
@@ -32,7 +33,7 @@ class RunConfig(Config, frozen=True):
 
     trainer: TrainerConfig = Field(description="How it learns.")
     environment: FrozenMapping[str, Any] = Field(
-        description="Arguments of `Environment`, by name; `curriculum_path` is the name of the world."
+        description="Arguments of `Environment`, by name; `curriculum_path` is a name, or what a world's file holds."
     )
     agent: AgentConfig = Field(default_factory=AgentConfig, description="The policy. Default: the preset `default`.")
     seed: Count = Field(default=0, description="Of the key that the first training state is made from. Default: 0.")
@@ -42,6 +43,11 @@ class RunConfig(Config, frozen=True):
     versions: FrozenMapping[str, str] = Field(
         default=FrozenDict(), description="Packages that the run used, for the record. Default: none noted."
     )
+
+    @field_validator("seed", mode="before")
+    @classmethod
+    def _none_means_not_given(cls, value: Any) -> Any:
+        return 0 if value is None else value
 
 
 def save_run_config(
@@ -53,7 +59,7 @@ def save_run_config(
     seed: int = 0,
     extra: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Writes `run_config.json` into a directory, which is made if it is not there, and returns the file's path.
+    """Write `run_config.json` into a directory, which is made if it is not there, and return the file's path.
 
     Args:
       trainer: a TrainerConfig.
@@ -80,9 +86,8 @@ def save_run_config(
     )
     path = Path(directory) / FILE_NAME
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{FILE_NAME}.new")
-    temporary.write_text(_to_json(run), encoding="utf-8")
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        temporary.write_text(_to_json(run), encoding="utf-8")
     return path
 
 
@@ -111,7 +116,7 @@ def _to_json(run: RunConfig) -> str:
     loaded = RunConfig.model_validate_json(text)
     for name in RunConfig.model_fields:
         if getattr(loaded, name) != getattr(run, name):
-            raise ValueError(f"{name}: would not come back from JSON as it is")
+            raise ValueError(f"{name}: would not come back from JSON unchanged")
     return text
 
 

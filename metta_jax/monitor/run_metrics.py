@@ -49,9 +49,9 @@ def collect_metrics(
     | weights/* | `weights` |
 
     Args:
-      update: what `training.update` or `train_step` returns beside the state.
+      update: what `training.update` or `train_step` returns along with the state.
       agent_step, epoch: agent steps and update epochs so far.
-      stats: lists of rollout statistics by name, as `accumulate_rollout_stats` makes them. The caller starts anew with
+      stats: lists of rollout statistics by name, as `accumulate_rollout_stats` makes them. The caller starts over with
         an empty dict afterwards.
       timer: the loop's stopwatch.
       evaluation: scores by `<category>/score` and `<category>/<simulation>`, `EvalRewardSummary.to_metrics()`.
@@ -142,7 +142,7 @@ def _overview(metrics: Mapping[str, Any], evaluation: Mapping[str, float]) -> di
 
 
 def _is_empty(name: str, value: Any) -> bool:
-    """NaN: gradient statistics in an update for which they are not due, the reward of a task that nobody finished."""
+    """NaN: gradient statistics in an update for which they are not due, the reward of an unfinished task."""
     return name.startswith(_MAY_BE_EMPTY) and isinstance(value, float) and math.isnan(value)
 
 

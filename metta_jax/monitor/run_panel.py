@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter
 
-from metta_jax.monitor.learning_curve import COLORS, plot_reward, save, say_empty, series, style
+from metta_jax.monitor.learning_curve import COLORS, new_figure, plot_reward, save, say_empty, series, style
+from metta_jax.monitor.logger import storable
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _LOSSES = ("losses/policy_loss", "losses/value_loss")
 
@@ -21,7 +21,7 @@ _LOSSES = ("losses/policy_loss", "losses/value_loss")
 def plot_run(
     records: Sequence[Mapping[str, Any]], path: str | os.PathLike[str], *, title: str = "", smoothing: float = 0.8
 ) -> Path:
-    """Draws overview/reward, the policy and value loss, losses/entropy and overview/sps against agent steps.
+    """Draw overview/reward, the policy and value loss, losses/entropy and overview/sps against agent steps.
 
     Args:
       records: one mapping an update with the key `step`, as `read_json_lines` returns them; missing and None values are
@@ -32,11 +32,12 @@ def plot_run(
 
     A panel without any value says so.
     """
-    figure = Figure(figsize=(11, 7.5), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
+    from matplotlib.ticker import EngFormatter  # loads Matplotlib, which training does not wait for
+
+    figure = new_figure(11, 7.5)
     (reward, losses), (entropy, speed) = figure.subplots(2, 2)
     if title:
-        figure.suptitle(title, fontsize=12)
+        figure.suptitle(storable(title), fontsize=12, parse_math=False)
     plot_reward(reward, *series(records, "step", "overview/reward"), smoothing)
     _plot(losses, records, _LOSSES)
     _plot(entropy, records, ("losses/entropy",))

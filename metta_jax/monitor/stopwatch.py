@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import logging
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ParamSpec, TypeVar
 
-from metta_jax.monitor.progress import format_time
+from metta_jax.monitor.numbers import format_time
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -66,7 +66,7 @@ class Stopwatch:
     # -- running ----------------------------------------------------------------------------------------------------
 
     def start(self, name: str | None = None) -> None:
-        """Starts a timer; warns if it is running."""
+        """Start a timer; warn if it is running."""
         with self._lock:
             timer = self._timer(name)
             self._note_caller(timer)
@@ -76,7 +76,7 @@ class Stopwatch:
             timer.started = self._clock()
 
     def stop(self, name: str | None = None) -> float:
-        """Stops a timer and returns the seconds since its start; warns and returns 0.0 if it is not running."""
+        """Stop a timer and return the seconds since its start; warn and return 0.0 if it is not running."""
         with self._lock:
             timer = self._timer(name)
             if timer.started is None:
@@ -88,8 +88,8 @@ class Stopwatch:
             return timer.last
 
     @contextlib.contextmanager
-    def time(self, name: str | None = None, log_level: int | None = None) -> Iterator[None]:
-        """Times a block; with a level logs `<name> took 1.234s`."""
+    def time(self, name: str | None = None, log_level: int | None = None) -> Generator[None]:
+        """Time a block; with a level logs `<name> took 1.234s`."""
         self.start(name)
         try:
             yield
@@ -98,7 +98,9 @@ class Stopwatch:
             if log_level is not None:
                 self._logger.log(log_level, "%s took %.3fs", name or GLOBAL, seconds)
 
-    def stopwatch(self, name: str | None = None, log_level: int | None = None) -> Any:
+    def stopwatch(
+        self, name: str | None = None, log_level: int | None = None
+    ) -> contextlib.AbstractContextManager[None]:
         """Another name of `time`."""
         return self.time(name, log_level)
 
@@ -115,7 +117,7 @@ class Stopwatch:
     # -- marks ------------------------------------------------------------------------------------------------------
 
     def checkpoint(self, steps: int | None = None, checkpoint_name: str | None = None, name: str | None = None) -> None:
-        """Marks the elapsed time and a step count; without `steps` the timer counts its own marks."""
+        """Mark the elapsed time and a step count; without `steps` the timer counts its own marks."""
         with self._lock:
             timer = self._timer(name)
             timer.lap_counter += 1
@@ -196,7 +198,7 @@ class Stopwatch:
         return seconds, self.format_time(seconds)
 
     def log_progress(self, current: int, total: int, name: str | None = None, prefix: str = "Progress") -> None:
-        """Logs `Progress: 50/100 [10 steps/sec] (50.00%) - 5 sec remaining`."""
+        """Log `Progress: 50/100 [10 steps/sec] (50.00%) - 5 sec remaining`."""
         rate, (_, remaining) = self.get_rate(current, name), self.estimate_remaining(current, total, name)
         share = min(100 * _ratio(current, total), 100)  # the last update may go beyond the total
         self._logger.info(
@@ -256,7 +258,7 @@ class Stopwatch:
             }
 
     def load_state(self, state: Mapping[str, Any], resume_running: bool = True) -> None:
-        """Takes the timers of `save_state`; those that were running run on, unless `resume_running` is False.
+        """Take the timers of `save_state`; those that were running run on, unless `resume_running` is False.
 
         Raises:
           ValueError: `Invalid state format`.
@@ -295,10 +297,11 @@ class Stopwatch:
 
     @staticmethod
     def _note_caller(timer: _Timer) -> None:
-        frame = sys._getframe(1)
+        frame = inspect.currentframe()
         # Skip this class and the machinery of context managers.
-        while frame.f_back is not None and frame.f_code.co_filename in (__file__, contextlib.__file__):
+        while frame is not None and frame.f_code.co_filename in (__file__, contextlib.__file__):
             frame = frame.f_back
+        assert frame is not None
         file = frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2]
         if file not in timer.files:
             timer.files.append(file)

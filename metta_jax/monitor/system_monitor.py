@@ -9,8 +9,8 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, overload
 
 from metta_jax.monitor import system_readings as readings
 from metta_jax.monitor.stopwatch import Stopwatch
@@ -22,7 +22,7 @@ _HOURLY_COST = "METTA_HOURLY_COST"
 
 
 class SystemMonitor:
-    """Samples metrics every `sampling_interval_sec` in a daemon thread; the first sample is there when `start` returns.
+    """Sample metrics every `sampling_interval_sec` in a daemon thread; the first sample is there when `start` returns.
 
     Always: cpu_percent, cpu_count, cpu_count_logical, cpu_count_physical; memory_percent, memory_available_mb,
     memory_used_mb, memory_total_mb; of this process process_memory_mb (resident), process_cpu_percent (100: one core),
@@ -71,7 +71,7 @@ class SystemMonitor:
             self.start()
 
     def start(self) -> None:
-        """Takes a sample and goes on in the background; warns if it is running."""
+        """Take a sample and continue in the background; warn if it is running."""
         if self.is_running():
             self._logger.warning("Monitor already running")
             return
@@ -82,7 +82,7 @@ class SystemMonitor:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread; what was sampled can still be read. Does nothing if it is not running."""
+        """End the thread; what was sampled can still be read. Does nothing if it is not running."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
@@ -96,7 +96,13 @@ class SystemMonitor:
         """The names of all metrics."""
         return list(self._history)
 
-    def get_latest(self, metric: str | None = None) -> Any:
+    @overload
+    def get_latest(self, metric: str) -> float | None: ...
+
+    @overload
+    def get_latest(self, metric: None = None) -> dict[str, float | None]: ...
+
+    def get_latest(self, metric: str | None = None) -> float | dict[str, float | None] | None:
         """The newest value of a metric, None if this machine has none; without a name {metric: newest value}."""
         if metric is not None:
             history = self.get_history(metric)
@@ -109,7 +115,7 @@ class SystemMonitor:
             return list(self._history.get(metric, ()))
 
     def get_summary(self) -> dict[str, Any]:
-        """{"timestamp", "metrics": {name: {latest, average, min, max, sample_count}}}, and {name: latest} beside them.
+        """{"timestamp", "metrics": {name: {latest, average, min, max, sample_count}}}, and {name: latest} next to them.
 
         Averages, extremes and counts are over the samples that could be read; None without any.
         """
@@ -137,8 +143,8 @@ class SystemMonitor:
         return {f"monitor/{name}": value for name, value in self.get_latest().items() if value is not None}
 
     @contextlib.contextmanager
-    def monitor_context(self, tag: str) -> Iterator[None]:
-        """Logs how long a block took and a summary after it."""
+    def monitor_context(self, tag: str) -> Generator[None]:
+        """Log how long a block took and a summary after it."""
         start = time.perf_counter()
         try:
             yield
@@ -162,7 +168,7 @@ class SystemMonitor:
     def _read(self, part: Source) -> Values:
         try:
             values = part.read()
-        except Exception as error:  # whatever a sensor does, the run goes on
+        except Exception as error:  # whatever a sensor does, the run continues
             if part.names[0] not in self._failing:
                 self._logger.warning("Cannot read %s: %r", ", ".join(part.names), error)
                 self._failing.add(part.names[0])

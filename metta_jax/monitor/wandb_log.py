@@ -12,7 +12,7 @@ from metta_jax.monitor.optional import require
 
 
 class WandbLog(Logger):
-    """Logs into a run of Weights & Biases.
+    """Log into a run of Weights & Biases.
 
     Without a network: `mode="offline"` or WANDB_MODE=offline; `wandb sync DIRECTORY/wandb/offline-run-*` uploads later.
 
@@ -52,11 +52,11 @@ class WandbLog(Logger):
         self.directory = Path(self._run.dir).parent
 
     def log(self, metrics: Mapping[str, Any], step: int) -> None:
-        """Logs one record; None is left out. Steps must grow: wandb drops what comes with an earlier one."""
+        """Log one record; None is left out. Steps must grow: wandb drops what comes with an earlier one."""
         self._run.log(
             {name: value for name, value in plain_values(metrics).items() if value is not None}, step=int(step)
         )
 
     def close(self) -> None:
-        """Ends the run. wandb's own process writes what is left soon after, at the end of the program at the latest."""
+        """End the run. wandb's own process writes what is left soon after, at the end of the program at the latest."""
         self._run.finish()

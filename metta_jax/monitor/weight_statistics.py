@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from metta_jax.monitor.intervals import is_due
 
 
+class WeighedAgent(Protocol):
+    """What `due_weight_metrics` needs of a `metta_jax.agent.Policy`."""
+
+    @property
+    def analyze_weights_interval(self) -> int:
+        """Epochs between two `weight_metrics`; 0: never."""
+        ...
+
+    def weight_metrics(self, params: Any) -> Mapping[str, float | str]:
+        """Metrics of the weights, on the host."""
+        ...
+
+
 def due_weight_metrics(
-    agent: Any, params: Mapping[str, Any], epoch: int, *, previous: int | None = None
+    agent: WeighedAgent, params: Any, epoch: int, *, previous: int | None = None
 ) -> dict[str, float | str]:
-    """`agent.weight_metrics(params)` every `agent.config.analyze_weights_interval` epochs, else {}.
+    """`agent.weight_metrics(params)` every `agent.analyze_weights_interval` epochs, else {}.
 
     Keys are weights/<metric>/<component>. The singular values take time on the host: about a millisecond for a layer of
-    128 x 128. Agents without a configuration, and those without weight metrics, have none.
+    128 x 128.
 
     Args:
       epoch: finished update epochs.
       previous: their number at the last call, if it is not one less.
     """
-    interval = getattr(getattr(agent, "config", None), "analyze_weights_interval", 0)
-    if not hasattr(agent, "weight_metrics") or not is_due(epoch, interval, previous=previous):
+    if not is_due(epoch, agent.analyze_weights_interval, previous=previous):
         return {}
-    return agent.weight_metrics(params)
+    return dict(agent.weight_metrics(params))

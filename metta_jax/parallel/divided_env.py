@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import jax
 from jax.sharding import Mesh, PartitionSpec
 
-from metta_jax.mettagrid import VectorEnv
+from metta_jax.mettagrid import BatchEnv, VectorEnv
 from metta_jax.parallel.mesh import ENVS
 from metta_jax.worlds.environment import Environment
 
@@ -19,11 +19,13 @@ class DividedEnv:
     to it, the states of all devices are gathered many times in each step.
     """
 
-    def __init__(self, env: Environment | VectorEnv, mesh: Mesh):
-        vector = _vector(env)
+    def __init__(self, env: Environment, mesh: Mesh):
+        vector = env.vector
         self._env = env
         self._mesh = mesh
-        self._local = VectorEnv(vector.env, vector.num_envs // mesh.size, map_fn=vector.map_fn)
+        self._local = VectorEnv(
+            vector.env, vector.num_envs // mesh.size, curriculum=vector.curriculum, map_fn=vector.map_fn
+        )
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):  # also `_env` itself, before __init__ has run
@@ -31,24 +33,26 @@ class DividedEnv:
         return getattr(self._env, name)
 
     def step(self, params: Any, state: Any, actions: jax.Array) -> tuple[Any, Any]:
-        """As `VectorEnv.step`; `state` and `actions` are divided by environments, and so is what comes back."""
+        """As `VectorEnv.step`; `state` and `actions` are divided by environments, and so is what comes back.
+
+        `state.curriculum` is that of `DividedCurriculum.split`: every device steps with its own copy.
+        """
         shared, divided = PartitionSpec(), PartitionSpec(ENVS)
-        of_rules = divided if params.rules.max_steps.ndim else shared
-        specs = jax.tree.map(lambda _: shared, params).replace(rules=of_rules)
+        is_per_env = self._env.curriculum is None and params.rules.max_steps.ndim > 0
+        specs = jax.tree.map(lambda _: shared, params).replace(rules=divided if is_per_env else shared)
         step = jax.shard_map(
-            self._local.step, mesh=self._mesh, in_specs=(specs, divided, divided), out_specs=divided, check_vma=False
+            self._step, mesh=self._mesh, in_specs=(specs, divided, divided), out_specs=divided, check_vma=False
         )
         return step(params, state, actions)
 
-
-def divide_env(env: Any, mesh: Mesh) -> Any:
-    """A `DividedEnv`; `env` itself if a curriculum ties its environments together, or if it is of another class.
-
-    A class of the user's may do what it likes in its own `step`.
-    """
-    independent = type(env) in (Environment, VectorEnv) and env.curriculum is None
-    return DividedEnv(env, mesh) if independent and mesh.size > 1 else env
+    def _step(self, params: Any, state: Any, actions: jax.Array) -> tuple[Any, Any]:
+        copy = jax.tree.map(lambda array: array[0], state.curriculum)
+        state, timestep = self._local.step(params, state.replace(curriculum=copy), actions)
+        return state.replace(curriculum=jax.tree.map(lambda array: array[None], state.curriculum)), timestep
 
 
-def _vector(env: Environment | VectorEnv) -> VectorEnv:
-    return env.vector if isinstance(env, Environment) else env
+def divide_env(env: BatchEnv, mesh: Mesh) -> BatchEnv:
+    """A `DividedEnv`; `env` itself if it is of a custom class, whose `step` may mix environments."""
+    if type(env) is not Environment or mesh.size == 1:
+        return env
+    return cast(BatchEnv, DividedEnv(env, mesh))

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from metta_jax.mettagrid.device import Device
+
+Devices = Mesh | Sequence[Device] | int | None
+"""A mesh of `env_mesh`, or what it takes."""
+
 ENVS = "envs"  # the only axis: environments, and everything that goes with one
 
 
-def env_mesh(devices: Sequence[Any] | int | None = None) -> Mesh:
+def env_mesh(devices: Devices = None) -> Mesh:
     """A mesh with one axis over which environments are divided.
 
     Args:
       devices: the devices, or how many of the available ones; None: all of them. In a run of several processes
-        (`jax.distributed.initialize()`) these are the devices of all processes.
+        (`jax.distributed.initialize()`) these are the devices of all processes. A mesh comes back unchanged.
 
     Raises:
       ValueError: no device, or more than there are.
     """
+    if isinstance(devices, Mesh):
+        return devices
     available = jax.devices()
     if devices is None:
-        chosen: Sequence[Any] = available
+        chosen: Sequence[Device] = available
     elif isinstance(devices, int):
         if not 1 <= devices <= len(available):
             raise ValueError(f"devices: {devices} is not in 1..{len(available)}, the number of available devices")

@@ -8,13 +8,16 @@ several rounds are not.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from metta_jax.parallel.mesh import ENVS, env_mesh
+from metta_jax.parallel.divisors import DividedSizes
+from metta_jax.parallel.mesh import ENVS, Devices, env_mesh
+from metta_jax.rl import TrainingComponents, TrainState
+
+_Tree = TypeVar("_Tree")
 
 # Fields of a TrainState by the axis that is divided; all others are the same on every device.
 _DIVIDED_AXIS = {
@@ -23,10 +26,8 @@ _DIVIDED_AXIS = {
     **dict.fromkeys(("recurrent", "teacher_recurrent"), 1),  # [layers, A, hidden]
 }
 
-Devices = Mesh | Sequence[jax.Device] | int | None
 
-
-def train_state_shardings(training: Any, state: Any, devices: Devices = None) -> Any:
+def train_state_shardings(training: TrainingComponents, state: TrainState, devices: Devices = None) -> Any:
     """The sharding of every array of a TrainState: a pytree like `state`.
 
     Args:
@@ -35,13 +36,11 @@ def train_state_shardings(training: Any, state: Any, devices: Devices = None) ->
       devices: a mesh of `env_mesh`, or what it takes.
 
     Raises:
-      ValueError: the environments or the rows of the buffer cannot be divided evenly.
+      ValueError: the environments, or the rows of the buffer or of a minibatch, cannot be divided evenly; says which
+        numbers could.
     """
-    mesh = devices if isinstance(devices, Mesh) else env_mesh(devices)
-    sizes = {"num_envs": training.plan.num_envs, "segments": training.segments}
-    for name, size in sizes.items():
-        if size % mesh.size:
-            raise ValueError(f"{name}: {size} cannot be divided among {mesh.size} devices")
+    mesh = env_mesh(devices)
+    DividedSizes.of_layout(training.plan.layout, training.plan.num_envs).check(mesh.size)
     fields = {
         name: jax.tree.map(functools.partial(_sharding, mesh, _DIVIDED_AXIS.get(name)), value)
         for name, value in vars(state).items()
@@ -49,19 +48,19 @@ def train_state_shardings(training: Any, state: Any, devices: Devices = None) ->
     return state.replace(**fields)
 
 
-def shard_train_state(training: Any, state: Any, devices: Devices = None) -> Any:
+def shard_train_state(training: TrainingComponents, state: TrainState, devices: Devices = None) -> TrainState:
     """The same state, its environments divided among devices and the rest of it on each of them.
 
     All functions of `training` then run on all of these devices, divided by the compiler; values agree with those of
-    one device but for the rounding of sums. `shard_training` divides by hand, which is faster. Arguments and errors as
-    `train_state_shardings`. Put a state that was loaded from a checkpoint through it again.
+    one device except for the rounding of sums. `shard_training` divides by hand, which is faster. Arguments and errors
+    as `train_state_shardings`. Put a state that was loaded from a checkpoint through it again.
     """
     return jax.device_put(state, train_state_shardings(training, state, devices))
 
 
-def shard_params(params: Any, devices: Devices = None) -> Any:
+def shard_params(params: _Tree, devices: Devices = None) -> _Tree:
     """Arrays that all devices need in full (parameters of an environment or an agent), on each of them."""
-    mesh = devices if isinstance(devices, Mesh) else env_mesh(devices)
+    mesh = env_mesh(devices)
     return jax.device_put(params, NamedSharding(mesh, PartitionSpec()))
 
 

@@ -2,91 +2,162 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import jax
-from jax.sharding import Mesh
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from metta_jax.parallel.divided_env import divide_env
-from metta_jax.parallel.divided_gradient import divided_gradient
-from metta_jax.parallel.mesh import env_mesh
-from metta_jax.parallel.placement import Devices, train_state_shardings
+from metta_jax.agent.device import device_name
+from metta_jax.mettagrid.device import Device
+from metta_jax.parallel.divided_curriculum import DividedCurriculum
+from metta_jax.parallel.divided_env import DividedEnv, divide_env
+from metta_jax.parallel.divided_gradient import divided_final_value, divided_gradient
+from metta_jax.parallel.mesh import Devices, env_mesh
+from metta_jax.parallel.placement import train_state_shardings
+from metta_jax.parallel.spread import spread, whole
+from metta_jax.parallel.whole_rows import whole_rows
+from metta_jax.rl import Experience, TrainingComponents, TrainState
+from metta_jax.rl.plan import TrainingPlan
+from metta_jax.rl.programs import programs_of
+from metta_jax.rl.train_state import Params
+
+_Tree = TypeVar("_Tree")
 
 
 @dataclass(frozen=True, eq=False)
-class ShardedTraining:
-    """A TrainingComponents whose environments are divided among devices. Holds no arrays.
+class ShardedTraining(TrainingComponents):
+    """The TrainingComponents of a run whose environments are divided among devices; made by `shard_training`.
 
-    `state = sharded.init(key)`, then `state, metrics = sharded.train_step(state)`, or `rollout` and `update`, as on one
-    device; values agree with those of one device but for the rounding of sums. `components` has the single steps, for a
-    loop that is written out; `place` puts a state that they return back where it belongs.
+    Has the same methods, with the results of one device up to the rounding of sums. The states and batches that they
+    return are placed correctly; `place` places a state from elsewhere.
 
-    Every device steps its own environments and, of each minibatch, trains on its share of the rows; what is exchanged
-    are above all those rows and the gradients. What `divide_env` and `divided_gradient` leave alone, environments with
-    a curriculum for example, is divided by the compiler, which is slower.
-
-    Args:
-      training: the TrainingComponents. The arrays of its environment must not have been put on a device by name.
-      mesh: of `env_mesh`.
-
-    Raises:
-      ValueError: the environments, or the rows of the buffer, cannot be divided evenly.
+    Each device steps its own environments without communicating. After a rollout, one exchange copies all rows to all
+    devices, and each device trains on its share of the rows of every minibatch; then the gradients are averaged. What
+    `divide_env` and `divided_gradient` do not handle, such as a network that mixes rows, is divided by the compiler,
+    which is slower. For curricula, see `DividedCurriculum`.
     """
 
-    training: Any
-    mesh: Mesh = field(default_factory=env_mesh)
-
-    def __post_init__(self) -> None:
-        _ = self.shardings
-
-    @functools.cached_property
-    def components(self) -> Any:
-        """The TrainingComponents whose functions run on all devices."""
-        plan = self.training.plan
-        fields = {"env": divide_env(plan.env, self.mesh), "gradient_fn": divided_gradient(plan, self.mesh)}
-        return self.training.with_plan(**fields)
+    mesh: Mesh
 
     @functools.cached_property
     def shardings(self) -> Any:
         """The sharding of every array of a state, as a pytree like it."""
-        shapes = jax.eval_shape(self.training.init, jax.random.key(0))
-        return train_state_shardings(self.training, shapes, self.mesh)
+        shapes = jax.eval_shape(super().init, jax.random.key(0))
+        return train_state_shardings(self, shapes, self.mesh)
 
-    def place(self, state: Any) -> Any:
-        """The same state, every array where it belongs; those that are there already are not copied."""
-        return jax.device_put(state, self.shardings)
+    @property
+    def device(self) -> Device | None:
+        """None if there are several devices."""
+        return super().device if self.mesh.size == 1 else None
 
-    def init(self, key: jax.Array, params: Any = None) -> Any:
-        """The state before the first rollout, as `training.init`."""
-        return self.place(self.training.init(key, params))
+    def place(self, tree: _Tree) -> _Tree:
+        """Put a state where it belongs, and anything else on every device; copies only what is elsewhere."""
+        if isinstance(tree, TrainState):
+            return spread(tree, self.shardings)
+        return spread(tree, jax.tree.map(lambda _: NamedSharding(self.mesh, PartitionSpec()), tree))
 
-    def rollout(self, state: Any) -> tuple[Any, Any]:
-        """`training.rollout` on all devices: state, batch."""
-        state, _ = self.components.rollout(state)
-        state = self.place(state)
+    def whole(self, tree: _Tree) -> _Tree:
+        """Make arrays fully readable in this process. In a run of several processes, all of them must call it."""
+        return whole(tree, self.mesh)
+
+    def init(
+        self, key: jax.Array, params: Params | None = None, weight_limits: Mapping[str, float] | None = None
+    ) -> TrainState:
+        """The state before the first rollout, as on one device."""
+        return self.place(super().init(key, params, weight_limits))
+
+    def update(self, state: TrainState, batch: Experience) -> tuple[TrainState, dict[str, jax.Array]]:
+        """The whole training phase on one rollout."""
+        state, metrics = super().update(state, batch)
+        return self.place(state), metrics
+
+    def train_step(self, state: TrainState) -> tuple[TrainState, dict[str, jax.Array]]:
+        """`rollout`, then `update`, in one program that donates `state`."""
+        state, metrics = super().train_step(state)
+        return self.place(state), metrics
+
+    def rollout(self, state: TrainState) -> tuple[TrainState, Experience]:
+        """`reset_for_rollout` and all steps in one program. The batch is also `state.experience`."""
+        state, _ = super().rollout(state)
         return state, state.experience
 
-    def update(self, state: Any, batch: Any) -> tuple[Any, dict[str, jax.Array]]:
-        """`training.update` on all devices: state, metrics."""
-        state, metrics = self.components.update(state, batch)
-        return self.place(state), metrics
+    def _act(self, name: str, state: TrainState) -> Any:
+        return self._placed(super()._act(name, state))
 
-    def train_step(self, state: Any) -> tuple[Any, dict[str, jax.Array]]:
-        """`training.train_step`, which donates `state`, on all devices."""
-        state, metrics = self.components.train_step(state)
-        return self.place(state), metrics
+    def _learn(self, name: str, state: TrainState, *args: Any) -> Any:
+        return self._placed(super()._learn(name, state, *args))
+
+    def _placed(self, result: Any) -> Any:
+        return self.place(result) if isinstance(result, TrainState) else (self.place(result[0]), *result[1:])
 
 
-def shard_training(training: Any, devices: Devices = None) -> ShardedTraining:
+def shard_training(training: TrainingComponents, devices: Devices = None) -> ShardedTraining:
     """The training functions on several devices.
 
     Args:
-      training: the TrainingComponents.
+      training: the TrainingComponents, of an environment that was made without `device`.
       devices: a mesh, devices, or a number of them; None: all.
 
     Raises:
-      ValueError: as `env_mesh` and `ShardedTraining`.
+      ValueError: as `env_mesh`; the environments, or the rows of the buffer or of a minibatch, cannot be divided
+        evenly (the message suggests numbers that can); or the environment was created with a `device`.
     """
-    return ShardedTraining(training, devices if isinstance(devices, Mesh) else env_mesh(devices))
+    mesh, device = env_mesh(devices), training.device
+    if device is not None and {device} != set(mesh.devices.flat):
+        raise ValueError(
+            f"device: the environment was put on {device_name(device)}, so it cannot be divided among {mesh.size} "
+            "devices; make it without device="
+        )
+    plan = divided_plan(training.plan, mesh)
+    sharded = ShardedTraining(plan, training.config, training.timer, programs_of(plan), mesh)
+    _ = sharded.shardings  # says what cannot be divided
+    return sharded
+
+
+def divided_plan(plan: TrainingPlan, mesh: Mesh) -> TrainingPlan:
+    """The plan whose functions run on all devices of a mesh."""
+    if mesh.size == 1:
+        return plan
+    env, gradient = divide_env(plan.env, mesh), divided_gradient(plan, mesh)
+    copies = None
+    if isinstance(env, DividedEnv) and plan.curriculum is not None:
+        copies = DividedCurriculum(plan.curriculum, mesh)
+    # Where the compiler divides the gradient, it needs rows that are divided.
+    whole_fn = plan.whole_fn if gradient is plan.gradient_fn else whole_rows(mesh)
+    return dataclasses.replace(
+        plan,
+        env=env,
+        gradient_fn=gradient,
+        final_value_fn=divided_final_value(plan, mesh),
+        whole_fn=whole_fn,
+        copies=copies,
+    )
+
+
+def divide_training(training: TrainingComponents, device: Device | None = None) -> TrainingComponents:
+    """The run on as many devices as its configuration says: `training` itself on one, else a `ShardedTraining`.
+
+    Args:
+      training: the TrainingComponents; if it is divided already, it is returned unchanged.
+      device: any device of the kind to use; None: JAX's default kind.
+
+    Raises:
+      ValueError: as `shard_training`.
+    """
+    if isinstance(training, ShardedTraining):
+        return training
+    several = jax.process_count() > 1
+    wanted = training.config.devices or ("all" if several else 1)
+    if wanted == 1 and not several:
+        return training
+    available = jax.devices() if device is None else jax.devices(device.platform)
+    if wanted != "all" and (wanted > len(available) or (several and wanted != len(available))):
+        allowed = str(len(available)) if several else f"1..{len(available)}"
+        raise ValueError(
+            f"devices: {wanted} is not in {allowed}, the number of available devices; 'all' uses all of them"
+        )
+    return shard_training(training, available if wanted == "all" else available[:wanted])

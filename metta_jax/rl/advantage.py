@@ -12,6 +12,8 @@ import jax.numpy as jnp
 
 Estimator = Literal["importance_clipped", "gae", "vtrace"]
 
+WIDE_UNROLL = 16  # slots an iteration of the loop on an accelerator, where one costs more than what it computes
+
 
 def compute_advantage(
     values: jax.Array,
@@ -19,14 +21,15 @@ def compute_advantage(
     dones: jax.Array,
     importance: jax.Array,
     *,
-    gamma: float,
-    gae_lambda: float,
-    rho_clip: float = 1.0,
-    c_clip: float = 1.0,
+    gamma: float | jax.Array,
+    gae_lambda: float | jax.Array,
+    rho_clip: float | jax.Array = 1.0,
+    c_clip: float | jax.Array = 1.0,
     next_value: jax.Array | None = None,
     next_reward: jax.Array | None = None,
     next_done: jax.Array | None = None,
     estimator: Estimator = "importance_clipped",
+    unroll: int = 1,
 ) -> jax.Array:
     """Advantage of every slot, float32 [S, T]; no gradient flows through it.
 
@@ -39,17 +42,20 @@ def compute_advantage(
     original trainer.
 
     Args:
-        values, rewards, dones: float32 [S, T]; dones is 1 where the episode before the slot ended.
-        importance: float32 [S, T], the ratio w of the new to the acting policy.
-        gamma: discount per step. gae_lambda: decay of the trace.
-        rho_clip, c_clip: upper bounds of the weight of a step and of the trace.
-        next_value, next_reward, next_done: float32 [S], all or none.
-        estimator: "importance_clipped" is the formula above. "gae" ignores the importance (Schulman et al. 2016,
-            eq. 16). "vtrace" returns the policy-gradient advantage of IMPALA (Espeholt et al. 2018, section 4.2),
-            rho * (r + gamma * n * vs[t+1] - V[t]), where vs[t] - V[t] is the formula above.
+      values, rewards, dones: float32 [S, T]; dones is 1 where the episode before the slot ended.
+      importance: float32 [S, T], the ratio w of the new to the acting policy.
+      gamma: discount per step. gae_lambda: decay of the trace.
+      rho_clip, c_clip: upper bounds of the weight of a step and of the trace.
+      next_value, next_reward, next_done: float32 [S], all or none.
+      estimator: "importance_clipped" is the formula above. "gae" ignores the importance (Schulman et al. 2016,
+        eq. 16). "vtrace" returns the policy-gradient advantage of IMPALA (Espeholt et al. 2018, section 4.2),
+        rho * (r + gamma * n * vs[t+1] - V[t]), where vs[t] - V[t] is the formula above. In training the target of
+        the value is this advantage with importance 1, plus V[t]: r + gamma * n * vs[t+1]. That is IMPALA's vs[t]
+        for gae_lambda = 1 only; a smaller one decays from the next slot on.
+      unroll: slots in one iteration of the loop over time. An accelerator prefers more, a CPU compiles one faster.
 
     Raises:
-        ValueError: unknown estimator, shapes that differ, or only some of the next_* arguments.
+      ValueError: unknown estimator, shapes that differ, or only some of the next_* arguments.
     """
     if estimator not in ("importance_clipped", "gae", "vtrace"):
         raise ValueError(f"estimator: {estimator!r} is not one of 'importance_clipped', 'gae', 'vtrace'")
@@ -82,13 +88,9 @@ def compute_advantage(
     if next_value is None:
         delta = delta.at[:, -1].set(0.0)
 
-    def backward(advantage: jax.Array, column: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        delta_t, decay_t = column
-        advantage = delta_t + decay_t * advantage
-        return advantage, advantage
-
     start = jnp.zeros(values.shape[:1], values.dtype)
-    _, columns = jax.lax.scan(backward, start, (delta.T, decay.T), reverse=True)
+    columns = delta.T, decay.T
+    _, columns = jax.lax.scan(_backward, start, columns, reverse=True, unroll=min(unroll, values.shape[1]))
     trace = columns.T
     if estimator != "vtrace":
         return jax.lax.stop_gradient(trace)
@@ -96,6 +98,13 @@ def compute_advantage(
     end = jnp.zeros(values.shape[:1], values.dtype) if next_value is None else next_value
     advantages = rho * (reward_after + gamma * running * _shift(targets, end) - values)
     return jax.lax.stop_gradient(advantages.at[:, -1].set(0.0) if next_value is None else advantages)
+
+
+def _backward(advantage: jax.Array, column: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+    """One column of the scan. Not a closure: JAX recompiles a scan for every new function object."""
+    delta_t, decay_t = column
+    advantage = delta_t + decay_t * advantage
+    return advantage, advantage
 
 
 def normalize_advantage_distributed(

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from metta_jax.rl.replay.layout import BatchLayout
+from metta_jax.rl.batch_layout import BatchLayout
 from metta_jax.rl.train_state import Experience, Minibatch, MinibatchLoss, Recurrent
 
 
@@ -50,8 +50,8 @@ def write_slot(experience: Experience, layout: BatchLayout, position: jax.Array,
     """Write one slot of all agents.
 
     Args:
-        position: int32 [], steps since the rollout began.
-        slot: field name -> array [A, ...], or a tuple of them.
+      position: int32 [], steps since the rollout began.
+      slot: field name -> array [A, ...], or a tuple of them.
     """
     row_round, column = position // layout.horizon, position % layout.horizon
 
@@ -71,8 +71,8 @@ def write_rows(experience: Experience, layout: BatchLayout, row_round: jax.Array
     """Write per-row fields of all agents for one round.
 
     Args:
-        row_round: int32 [], the round whose rows are meant.
-        values: field name -> array [A, ...], or a tuple of them.
+      row_round: int32 [], the round whose rows are meant.
+      values: field name -> array [A, ...], or a tuple of them.
     """
 
     def write(buffer: jax.Array, block: jax.Array) -> jax.Array:
@@ -85,7 +85,13 @@ def write_rows(experience: Experience, layout: BatchLayout, row_round: jax.Array
     return _write_fields(experience, values, write)
 
 
-def take_minibatch(batch: Experience, advantages: jax.Array, indices: jax.Array, prio_weights: jax.Array) -> Minibatch:
+def take_minibatch(
+    batch: Experience,
+    advantages: jax.Array,
+    indices: jax.Array,
+    prio_weights: jax.Array,
+    dropout_key: jax.Array | None = None,
+) -> Minibatch:
     """The rows `indices` int32 [B] of the buffer, with their advantages [S, T] and weights float32 [B, 1]."""
 
     def take(rows: jax.Array) -> jax.Array:
@@ -117,6 +123,7 @@ def take_minibatch(batch: Experience, advantages: jax.Array, indices: jax.Array,
         next_final_value=take(batch.next_final_value),
         teacher_log_probs=tuple(take(rows) for rows in batch.teacher_log_probs),
         teacher_values=tuple(take(rows) for rows in batch.teacher_values),
+        dropout_key=dropout_key,
     )
 
 

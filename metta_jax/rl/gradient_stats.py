@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
-from metta_jax.rl.train_state import TrainState
+from metta_jax.rl.train_state import Params, TrainState
 
 
-def compute_gradient_stats(grads: Any) -> dict[str, float]:
+def compute_gradient_stats(grads: Params) -> dict[str, float]:
     """Mean, variance (n - 1) and L2 norm over all leaves of a gradient, as Python floats; {} for no leaves.
 
     Args:
-        grads: a pytree of arrays, or a TrainState, whose mean gradient since the last optimizer step is taken.
+      grads: a pytree of arrays, or a TrainState, whose mean gradient since the last optimizer step is taken.
     """
     if isinstance(grads, TrainState):
         count = jnp.maximum(grads.grads.count, 1).astype(jnp.float32)
@@ -25,7 +23,7 @@ def compute_gradient_stats(grads: Any) -> dict[str, float]:
     return {"grad/mean": float(mean), "grad/variance": float(variance), "grad/norm": float(norm)}
 
 
-def gradient_moments(grads: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
+def gradient_moments(grads: Params) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Mean, variance (n - 1) and L2 norm over all leaves, float32 [] each."""
     leaves = [leaf.astype(jnp.float32) for leaf in jax.tree.leaves(grads)]
     size = sum(leaf.size for leaf in leaves)
@@ -35,7 +33,7 @@ def gradient_moments(grads: Any) -> tuple[jax.Array, jax.Array, jax.Array]:
     return mean, deviation / max(size - 1, 1), global_norm(grads)
 
 
-def global_norm(grads: Any) -> jax.Array:
+def global_norm(grads: Params) -> jax.Array:
     """sqrt of the sum of squares of all leaves, float32 []."""
     squares = (jnp.sum(jnp.square(leaf.astype(jnp.float32))) for leaf in jax.tree.leaves(grads))
     return jnp.sqrt(sum(squares, jnp.zeros((), jnp.float32)))

@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import struct
 
-from metta_jax.rl.train_state import StepCounter
+from metta_jax.agent import Policy, SavedPolicies, SavedPolicy
+from metta_jax.config.learning import KickstartConfig, KickstartTeacherConfig
+from metta_jax.mettagrid import BatchEnv
+from metta_jax.rl.policy_checks import validate_policy_environment_match
+from metta_jax.rl.train_state import Params, StepCounter
 
 
 @dataclass(frozen=True, eq=False)
 class Teacher:
-    """A policy to imitate, bound to the environment that is trained in."""
+    """A policy to imitate. A coefficient of None is that of the KickstartConfig."""
 
-    agent: Any
-    params: Any
-    action_loss_coef: float = 1.0
-    value_loss_coef: float = 1.0
+    agent: Policy
+    params: Params
+    action_loss_coef: float | None = None
+    value_loss_coef: float | None = None
     name: str = "teacher"
 
 
-@dataclass(frozen=True)
-class Kickstarter:
-    """The kickstart loss as a pure function: `kickstarter(...) -> (ks_action_loss, ks_value_loss)`."""
+class Kickstarter(struct.PyTreeNode):
+    """The numbers of the kickstart loss, which is a pure function of them: `kickstarter(...)`."""
 
-    action_loss_coefs: tuple[float, ...]
-    value_loss_coefs: tuple[float, ...]
-    kickstart_steps: int
-    anneal_ratio: float
-
-    def __post_init__(self) -> None:
-        if not 0.0 <= self.anneal_ratio <= 1.0:
-            raise ValueError(f"kickstart.anneal_ratio: {self.anneal_ratio}. Anneal_ratio must be between 0 and 1.")
+    action_loss_coefs: tuple[jax.Array, ...]  # float32 [] per teacher
+    value_loss_coefs: tuple[jax.Array, ...]  # float32 [] per teacher
+    kickstart_steps: StepCounter  # agent steps with teachers
+    anneal_ratio: jax.Array  # float32 [], 0..1: share of these steps, at their end, in which the weights go down to 0
 
     @property
     def num_teachers(self) -> int:
@@ -48,10 +48,9 @@ class Kickstarter:
     def factor(self, agent_step: StepCounter) -> jax.Array:
         """Weight of the teachers, float32 []: 1, then linear to 0 over the last `anneal_ratio` of kickstart_steps."""
         remaining = agent_step.remaining(self.kickstart_steps)
-        ramp = 1.0
-        if self.anneal_ratio > 0.0:
-            ramp = jnp.clip(remaining / (self.kickstart_steps * self.anneal_ratio), 0.0, 1.0)
-        return jnp.where(remaining >= 0.0, ramp, 0.0).astype(jnp.float32)
+        ramp_steps = StepCounter.create().remaining(self.kickstart_steps) * self.anneal_ratio
+        ramp = jnp.where(ramp_steps > 0.0, jnp.clip(remaining / ramp_steps, 0.0, 1.0), 1.0)
+        return jnp.where(remaining >= 0.0, ramp, 0.0)
 
     def __call__(
         self,
@@ -61,14 +60,14 @@ class Kickstarter:
         teacher_values: Sequence[jax.Array],
         agent_step: StepCounter,
     ) -> tuple[jax.Array, jax.Array]:
-        """Both losses, float32 [], with f = factor(agent_step):
+        """ks_action_loss and ks_value_loss, float32 [], with f = factor(agent_step):
 
         ks_action = -sum over teachers action_loss_coef * f * mean over slots sum_a exp(p_T[a]) * p_S[a]
         ks_value  =  sum over teachers value_loss_coef * f * mean (V_T - V_S)^2
 
         Args:
-            log_probs: float32 [..., F] of the student. values: float32 [...].
-            teacher_log_probs, teacher_values: the same shapes, per teacher.
+          log_probs: float32 [..., F] of the student. values: float32 [...].
+          teacher_log_probs, teacher_values: the same shapes, per teacher.
         """
         action_loss = value_loss = jnp.zeros((), jnp.float32)
         if not self.num_teachers:
@@ -82,50 +81,58 @@ class Kickstarter:
         return action_loss, value_loss
 
 
-def create_kickstarter(teachers: Sequence[Teacher], kickstart: Any) -> Kickstarter:
-    """The loss for `teachers` under a KickstartConfig."""
+def create_kickstarter(teachers: Sequence[Teacher], kickstart: KickstartConfig) -> Kickstarter:
+    """The loss for `teachers` under a KickstartConfig, which gives the coefficients that they do not have.
+
+    Raises:
+      ValueError: an anneal_ratio that is no share.
+    """
+    if not 0.0 <= kickstart.anneal_ratio <= 1.0:
+        raise ValueError(f"kickstart.anneal_ratio: {kickstart.anneal_ratio}. Anneal_ratio must be between 0 and 1.")
+    weighed = [_weighed(teacher, kickstart) for teacher in teachers]
     return Kickstarter(
-        action_loss_coefs=tuple(float(teacher.action_loss_coef) for teacher in teachers),
-        value_loss_coefs=tuple(float(teacher.value_loss_coef) for teacher in teachers),
-        kickstart_steps=kickstart.kickstart_steps,
-        anneal_ratio=kickstart.anneal_ratio,
+        action_loss_coefs=tuple(jnp.float32(action) for action, _ in weighed),
+        value_loss_coefs=tuple(jnp.float32(value) for _, value in weighed),
+        kickstart_steps=StepCounter.create(kickstart.kickstart_steps),
+        anneal_ratio=jnp.float32(kickstart.anneal_ratio),
     )
 
 
 def collect_teachers(
-    kickstart: Any, teachers: Sequence[Any], agent: Any, env: Any, policy_store: Any
+    kickstart: KickstartConfig,
+    teachers: Sequence[Teacher | tuple[Policy, Params] | SavedPolicy],
+    agent: Policy,
+    env: BatchEnv,
+    policy_store: SavedPolicies | None,
 ) -> tuple[Teacher, ...]:
     """Given teachers first, then those the configuration names: additional_teachers, then teacher_uri.
 
+    All are bound to `env`, by the names of its features and actions, and checked as the student is.
+
     Args:
-        kickstart: a KickstartConfig. teachers: `Teacher`s, (agent, params) pairs or policy records, bound to `env`.
-        agent: the student. env: what teachers of the configuration are bound to.
-        policy_store: needed only if the configuration names teachers.
+      kickstart: a KickstartConfig. teachers: `Teacher`s, (agent, params) pairs or policy records.
+      agent: the student. env: what is trained in.
+      policy_store: needed only if the configuration names teachers.
 
     Raises:
-        ValueError: a teacher is named but there is no store, or a teacher's actions are not the student's.
+      ValueError: a teacher is named but there is no store, or a teacher does not fit the environment.
     """
     collected = [_as_teacher(teacher, index) for index, teacher in enumerate(teachers)]
-    named = [
-        (f"kickstart.additional_teachers[{index}]", entry)
+    named: list[tuple[str, str, KickstartTeacherConfig | KickstartConfig]] = [
+        (f"kickstart.additional_teachers[{index}]", entry.teacher_uri, entry)
         for index, entry in enumerate(kickstart.additional_teachers or ())
     ]
     if kickstart.teacher_uri is not None:
-        named.append(("kickstart.teacher_uri", kickstart))
-    for field, entry in named:
+        named.append(("kickstart.teacher_uri", kickstart.teacher_uri, kickstart))
+    for field, uri, entry in named:
         if policy_store is None:
-            raise ValueError(f"{field}: {entry.teacher_uri!r} needs a policy store; give policy_store= or teachers=")
-        record = policy_store.policy_record(entry.teacher_uri)
-        bound = record.agent.bind(env) if hasattr(record.agent, "bind") else record.agent
-        collected.append(
-            Teacher(bound, record.params, entry.action_loss_coef, entry.value_loss_coef, name=entry.teacher_uri)
-        )
-    for teacher in collected:
-        check_teacher(teacher, agent)
-    return tuple(collected)
+            raise ValueError(f"{field}: {uri!r} needs a policy store; give policy_store= or teachers=")
+        record = policy_store.policy_record(uri)
+        collected.append(Teacher(record.agent, record.params, entry.action_loss_coef, entry.value_loss_coef, name=uri))
+    return tuple(_bound(teacher, kickstart, agent, env) for teacher in collected)
 
 
-def check_teacher(teacher: Teacher, agent: Any) -> None:
+def check_teacher(teacher: Teacher, agent: Policy) -> None:
     """Raise ValueError unless the teacher's flat actions are those of `agent`."""
     ours, theirs = np.asarray(agent.flat_actions), np.asarray(teacher.agent.flat_actions)
     names, teacher_names = _action_names(agent), _action_names(teacher.agent)
@@ -141,6 +148,29 @@ def check_teacher(teacher: Teacher, agent: Any) -> None:
         )
 
 
+def _bound(teacher: Teacher, kickstart: KickstartConfig, agent: Policy, env: BatchEnv) -> Teacher:
+    """The teacher bound to `env` and with coefficients."""
+    try:
+        bound = teacher.agent.bind(env)
+        action, value = _weighed(teacher, kickstart)
+        teacher = replace(teacher, agent=bound, action_loss_coef=action, value_loss_coef=value)
+        check_teacher(teacher, agent)
+        validate_policy_environment_match(bound, env)
+    except ValueError as error:
+        text = str(error)
+        raise ValueError(text if text.startswith("teachers: ") else f"teachers: {teacher.name!r}: {text}") from None
+    return teacher
+
+
+def _weighed(teacher: Teacher, kickstart: KickstartConfig) -> tuple[float, float]:
+    """Coefficients of the action and of the value loss."""
+    action, value = teacher.action_loss_coef, teacher.value_loss_coef
+    return (
+        kickstart.action_loss_coef if action is None else action,
+        kickstart.value_loss_coef if value is None else value,
+    )
+
+
 def _as_teacher(teacher: Any, index: int) -> Teacher:
     if isinstance(teacher, Teacher):
         return teacher
@@ -154,7 +184,7 @@ def _as_teacher(teacher: Any, index: int) -> Teacher:
     raise ValueError(f"{name}: {type(teacher).__name__} is not a Teacher, an (agent, params) pair or a policy record")
 
 
-def _action_names(agent: Any) -> tuple[str, ...]:
-    """Names of the flat actions, () if the agent does not tell."""
+def _action_names(agent: Policy) -> tuple[str, ...]:
+    """Names of the flat actions, () if the agent does not say."""
     space = getattr(agent, "action_space", None)
     return tuple(getattr(agent, "action_names", ()) if space is None else space.full_names())

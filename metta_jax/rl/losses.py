@@ -2,10 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
 import jax
 import jax.numpy as jnp
 
-from metta_jax.rl.train_state import LOSS_PARTS, Losses
+from metta_jax.rl.hyperparameters import Hyperparameters
+from metta_jax.rl.train_state import Losses
+
+
+class LossTerm(NamedTuple):
+    """One part of our loss."""
+
+    coefficient: Callable[[Hyperparameters], jax.Array | float] | None = None  # in the total; None: a metric alone
+    is_used: Callable[[Hyperparameters], bool] = lambda _: True  # whether it is reported
+
+
+# The parts of `minibatch_loss` by name. Regularizers and kickstart terms contain their coefficients.
+LOSS_TERMS: Mapping[str, LossTerm] = {
+    "policy_loss": LossTerm(lambda _: 1.0),
+    "entropy": LossTerm(lambda numbers: -numbers.ent_coef),
+    "value_loss": LossTerm(lambda numbers: numbers.vf_coef),
+    "l2_reg_loss": LossTerm(lambda _: 1.0, lambda numbers: numbers.l2_reg_loss_coef is not None),
+    "l2_init_loss": LossTerm(lambda _: 1.0, lambda numbers: numbers.l2_init_loss_coef is not None),
+    "ks_action_loss": LossTerm(lambda _: 1.0, lambda numbers: numbers.kickstarter.num_teachers > 0),
+    "ks_value_loss": LossTerm(lambda _: 1.0, lambda numbers: numbers.kickstarter.num_teachers > 0),
+    "approx_kl": LossTerm(),
+    "clipfrac": LossTerm(),
+    "importance": LossTerm(),
+    "current_logprobs": LossTerm(),
+}
 
 
 def compute_ppo_losses(
@@ -17,8 +44,8 @@ def compute_ppo_losses(
     old_values: jax.Array,
     returns: jax.Array,
     advantages: jax.Array,
-    clip_coef: float,
-    vf_clip_coef: float,
+    clip_coef: float | jax.Array,
+    vf_clip_coef: float | jax.Array,
     clip_vloss: bool,
 ) -> dict[str, jax.Array]:
     """The parts of the PPO loss, float32 [] each; means over all slots (Schulman et al. 2017, eq. 7 and 9).
@@ -27,13 +54,13 @@ def compute_ppo_losses(
     value_loss  = 1/2 mean max((v - R)^2, (V + clip(v - V, -vf_clip_coef, vf_clip_coef) - R)^2), or without the
                   second term if not `clip_vloss`
 
-    Metrics beside them: entropy, approx_kl = mean((ratio - 1) - log ratio), clipfrac = share of slots with
+    And metrics: entropy, approx_kl = mean((ratio - 1) - log ratio), clipfrac = share of slots with
     |ratio - 1| > clip_coef, importance = mean ratio, current_logprobs = mean new log-probability.
 
     Args:
-        logprobs, entropies, values: float32 [B, T] of the policy that is trained.
-        old_logprobs, old_values: float32 [B, T] of the policy that acted.
-        returns: float32 [B, T], targets of the value. advantages: float32 [B, T], normalized and weighted.
+      logprobs, entropies, values: float32 [B, T] of the policy that is trained.
+      old_logprobs, old_values: float32 [B, T] of the policy that acted.
+      returns: float32 [B, T], targets of the value. advantages: float32 [B, T], normalized and weighted.
     """
     log_ratio = logprobs - old_logprobs
     ratio = jnp.exp(log_ratio)
@@ -59,54 +86,69 @@ def weight_losses(
     reference: dict[str, jax.Array],
     init_scales: dict[str, float],
     *,
-    l2_reg_loss_coef: float,
-    l2_init_loss_coef: float,
+    l2_reg_loss_coef: float | jax.Array | None,
+    l2_init_loss_coef: float | jax.Array | None,
 ) -> dict[str, jax.Array]:
     """l2_reg_loss = coef * sum W^2 and l2_init_loss = coef * sum over layers scale * sum (W - W_ref)^2, float32 [].
 
+    One whose coefficient is None is 0, and costs nothing.
+
     Args:
-        weights: weights of the parameter layers by name. reference: their reference, by the same names.
-        init_scales: `l2_init_scale` by name.
+      weights: weights of the parameter layers by name. reference: their reference, by the same names.
+      init_scales: `l2_init_scale` by name.
     """
     zero = jnp.zeros((), jnp.float32)
-    squares = (jnp.sum(jnp.square(w)) for w in weights.values()) if l2_reg_loss_coef else ()
-    moved = (
-        (init_scales[name] * jnp.sum(jnp.square(w - reference[name])) for name, w in weights.items())
-        if l2_init_loss_coef
-        else ()
-    )
-    return {
-        "l2_reg_loss": l2_reg_loss_coef * sum(squares, zero),
-        "l2_init_loss": l2_init_loss_coef * sum(moved, zero),
-    }
+    losses: dict[str, jax.Array] = {"l2_reg_loss": zero, "l2_init_loss": zero}
+    if l2_reg_loss_coef is not None:
+        losses["l2_reg_loss"] = l2_reg_loss_coef * sum((jnp.sum(jnp.square(w)) for w in weights.values()), zero)
+    if l2_init_loss_coef is not None:
+        moved = (init_scales[name] * jnp.sum(jnp.square(w - reference[name])) for name, w in weights.items())
+        losses["l2_init_loss"] = l2_init_loss_coef * sum(moved, zero)
+    return losses
 
 
-def total_loss(parts: dict[str, jax.Array], *, ent_coef: float, vf_coef: float) -> jax.Array:
-    """policy_loss - ent_coef * entropy + vf_coef * value_loss + the regularizers and kickstart terms, float32 []."""
-    return (
-        parts["policy_loss"]
-        - ent_coef * parts["entropy"]
-        + vf_coef * parts["value_loss"]
-        + parts["l2_reg_loss"]
-        + parts["l2_init_loss"]
-        + parts["ks_action_loss"]
-        + parts["ks_value_loss"]
-    )
+def total_loss(parts: dict[str, jax.Array], hyperparameters: Hyperparameters) -> jax.Array:
+    """The sum of the terms of `LOSS_TERMS` times their coefficients, float32 []."""
+    terms = [
+        term.coefficient(hyperparameters) * parts[name]
+        for name, term in LOSS_TERMS.items()
+        if term.coefficient is not None
+    ]
+    return sum(terms, jnp.zeros((), jnp.float32))
+
+
+def check_numbers(parts: Mapping[str, Any]) -> None:
+    """Raise ValueError unless every part of a loss, or its shape, is float32 []."""
+    for name, part in parts.items():
+        if part.shape != () or part.dtype != jnp.float32:
+            raise ValueError(f"loss_fn: its part {name!r} is {part.dtype}{list(part.shape)}, not float32[]")
+
+
+def check_parts(parts: Mapping[str, jax.Array], losses: Losses) -> None:
+    """Raise ValueError unless the parts of a minibatch's loss are those that the state was made for."""
+    check_numbers(parts)
+    if parts.keys() != losses.sums.keys():
+        raise ValueError(
+            f"loss_fn: returns the parts {sorted(parts)}, but the state has {sorted(losses.sums)}; a state belongs to "
+            "the loss of the training whose `init` made it"
+        )
 
 
 def add_losses(losses: Losses, parts: dict[str, jax.Array]) -> Losses:
     """The sums with one more minibatch."""
-    sums = {name: getattr(losses, name) + parts[name] for name in LOSS_PARTS}
-    return losses.replace(**sums, num_minibatches=losses.num_minibatches + 1)
+    sums = {name: total + parts[name] for name, total in losses.sums.items()}
+    return losses.replace(sums=sums, num_minibatches=losses.num_minibatches + 1)
 
 
-def loss_stats(losses: Losses, *, unused: frozenset[str] = frozenset()) -> dict[str, jax.Array]:
-    """Means over the minibatches, float32 [] each, by the 12 names; explained_variance as it is.
-
-    Args:
-        unused: names to leave out, those of terms that the configuration does not use.
-    """
+def loss_stats(losses: Losses) -> dict[str, jax.Array]:
+    """Means of all parts over the minibatches, float32 [] each, and explained_variance."""
     count = jnp.maximum(losses.num_minibatches, 1).astype(jnp.float32)
-    stats = {name: getattr(losses, name) / count for name in LOSS_PARTS}
-    stats["explained_variance"] = losses.explained_variance
-    return {name: value for name, value in stats.items() if name not in unused}
+    return {
+        **{name: total / count for name, total in losses.sums.items()},
+        "explained_variance": losses.explained_variance,
+    }
+
+
+def is_reported(name: str, hyperparameters: Hyperparameters) -> bool:
+    """Whether a part of the loss is a metric: terms that are off are not; parts of a loss_fn of your own always are."""
+    return name not in LOSS_TERMS or LOSS_TERMS[name].is_used(hyperparameters)

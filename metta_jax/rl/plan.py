@@ -1,39 +1,90 @@
-"""The static description of a training run: what its functions read, and what never changes or enters the state."""
+"""The description of a training run: what its functions read, and what never changes or enters the state."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
 from typing import Any
 
-import jax
 import optax
 
-from metta_jax.mettagrid import MettaGrid
-from metta_jax.rl.kickstart import Kickstarter, Teacher
-from metta_jax.rl.replay.layout import BatchLayout
-from metta_jax.rl.schedules import Schedule
-from metta_jax.rl.train_state import MinibatchLoss, Params
+from metta_jax.agent import Policy
+from metta_jax.mettagrid import BatchEnv, TaskChooser
+from metta_jax.mettagrid.engine_path import EnginePath
+from metta_jax.rl.batch_layout import BatchLayout
+from metta_jax.rl.contracts import AdvantageFn, CurriculumCopies, DrawFn, FinalValueFn, GradientFn, LossFn, WholeFn
+from metta_jax.rl.hyperparameters import Hyperparameters
+from metta_jax.rl.kickstart import Teacher
+from metta_jax.rl.optimizer import adapt_optimizer, create_optimizer
+from metta_jax.rl.options import TrainingOptions
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingPlan:
-    """First argument of the functions of this package. Everything in it is known before tracing."""
+    """First argument of the functions of this package. All but `hyperparameters` is known before tracing."""
 
-    env: Any  # VectorEnv or Environment
-    agent: Any
-    config: Any  # TrainerConfig
+    env: BatchEnv
+    agent: Policy
+    options: TrainingOptions
+    hyperparameters: Hyperparameters  # inside of a compiled function, its argument
     layout: BatchLayout
-    optimizer: optax.GradientTransformationExtraArgs
-    kickstarter: Kickstarter
     teachers: tuple[Teacher, ...]
-    schedule: Schedule
-    num_rollouts: int  # total_timesteps // layout.batch_size, at least 1
-    loss_fn: Callable[..., MinibatchLoss]  # as `minibatch_loss`
-    advantage_fn: Callable[..., jax.Array]  # as `compute_advantage`
-    draw_fn: Callable[..., tuple[jax.Array, jax.Array]]  # as `draw_prioritized`
-    gradient_fn: Callable[..., tuple[Params, MinibatchLoss]]  # as `process_minibatch_update`
+    loss_fn: LossFn
+    advantage_fn: AdvantageFn
+    draw_fn: DrawFn
+    gradient_fn: GradientFn
+    final_value_fn: FinalValueFn
+    whole_fn: WholeFn
+    path: EnginePath  # the form for an accelerator (wide) or for a CPU
+    own_optimizer: optax.GradientTransformation | None = None  # in place of the one that `options` names
     rows_axis: str | None = None  # of `jax.shard_map`, over which a minibatch's rows are divided; None: all are here
+    copies: CurriculumCopies | None = None  # of the curriculum on several devices; None: one for all environments
+
+    def with_hyperparameters(self, hyperparameters: Hyperparameters) -> TrainingPlan:
+        """The same plan with other numbers."""
+        return replace(self, hyperparameters=hyperparameters)
+
+    @property
+    def static_key(self) -> Hashable:
+        """Equal for plans of one environment and agent that differ in numbers alone, while these objects live.
+
+        It has no hash if a function, or an argument of a `functools.partial`, has none.
+        """
+        functions = (
+            self.loss_fn,
+            self.advantage_fn,
+            self.draw_fn,
+            self.gradient_fn,
+            self.final_value_fn,
+            self.whole_fn,
+        )
+        return (
+            id(self.env),
+            id(self.agent),
+            tuple(id(teacher.agent) for teacher in self.teachers),
+            *(self.options, self.layout, self.path, self.own_optimizer, self.rows_axis, self.copies),
+            *(_function_key(function) for function in functions),
+        )
+
+    @property
+    def optimizer(self) -> optax.GradientTransformationExtraArgs:
+        """The optimizer, whose `update` takes `learning_rate=`."""
+        if self.own_optimizer is not None:
+            return adapt_optimizer(self.own_optimizer)
+        numbers = self.hyperparameters
+        return create_optimizer(
+            type=self.options.optimizer,
+            beta1=numbers.beta1,
+            beta2=numbers.beta2,
+            eps=numbers.eps,
+            weight_decay=numbers.weight_decay,
+        )
+
+    @property
+    def keeps_bits(self) -> bool:
+        """Whether the calls of the written-out loop have the same bits as the fused ones."""
+        return not self.path.is_wide
 
     @property
     def num_envs(self) -> int:
@@ -44,38 +95,24 @@ class TrainingPlan:
         return self.env.num_agents
 
     @property
-    def curriculum(self) -> Any:
+    def curriculum(self) -> TaskChooser | None:
         """What decides the task of each episode; None if there is only one task."""
-        return getattr(self.env, "curriculum", None)
-
-    @property
-    def stat_names(self) -> tuple[dict[str, int], ...]:
-        """Of every group of agents, its statistics by name; () if the environments keep none."""
-        grid = getattr(self.env, "mettagrid", getattr(self.env, "env", None))
-        return grid.agent_stat_names if isinstance(grid, MettaGrid) else ()
+        return self.env.curriculum
 
     @property
     def values_truncated_episodes(self) -> bool:
-        """Whether a rollout must know the value of final observations: episodes can be truncated and it is asked for.
-
-        Environments that do not say whether they truncate are taken to.
-        """
-        games = getattr(self.env, "task_configs", (getattr(self.env, "config", None),))
-        truncates = any(getattr(game, "episode_truncates", True) for game in games)
-        return self.config.advantage.bootstrap_truncated and truncates
+        """Whether a rollout needs the value of final observations: episodes can be truncated, and the option is on."""
+        return self.options.advantage.bootstrap_truncated and self.env.truncates
 
     @property
     def uses_reference_weights(self) -> bool:
-        return self.config.ppo.l2_init_loss_coef > 0
+        return self.hyperparameters.l2_init_loss_coef is not None
 
-    @property
-    def unused_losses(self) -> frozenset[str]:
-        """Names of the losses that are not reported: their terms are off."""
-        unused: set[str] = set()
-        if not self.config.ppo.l2_reg_loss_coef:
-            unused.add("l2_reg_loss")
-        if not self.config.ppo.l2_init_loss_coef:
-            unused.add("l2_init_loss")
-        if not self.teachers:
-            unused.update(("ks_action_loss", "ks_value_loss"))
-        return frozenset(unused)
+
+def _function_key(function: Callable[..., Any]) -> Hashable:
+    """Equal for the same function, and for `functools.partial`s of it with equal arguments of the same types."""
+    if not isinstance(function, functools.partial):
+        return function
+    keywords = sorted(function.keywords.items())
+    types = tuple(type(value) for value in (*function.args, *function.keywords.values()))
+    return (function.func, function.args, tuple(keywords), types)

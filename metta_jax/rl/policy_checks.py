@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import jax
 import numpy as np
 
-from metta_jax.agent.actions import ActionSpace
+from metta_jax.agent import AgentTables, Policy
 from metta_jax.agent.features import UNKNOWN_FEATURE
+from metta_jax.mettagrid import EnvSpec
+from metta_jax.mettagrid.env_spec import has_unique_tokens
+from metta_jax.mettagrid.spaces import ActionSpace
 
 
-def validate_policy_environment_match(policy: Any, env: Any) -> None:
+def validate_policy_environment_match(policy: Policy, env: EnvSpec) -> None:
     """Raise ValueError unless the policy was bound to observations and actions like those of `env`.
 
     Args:
-        policy: an agent. Its table `flat_actions` is compared, and if it tells: its window (`names.obs_height`,
-            `names.obs_width`), the names of its actions (`action_space`), and which feature it takes each id for
-            (`tables.feature_remap`). Features that it does not know by name are no mismatch: it does not see them.
-        env: anything with the static facts of an environment.
+      policy: a `Policy`. Its table `flat_actions` is compared, and if it has them: its window (`names.obs_height`,
+        `names.obs_width`), the names of its actions (`action_space`), and which feature it takes each id for
+        (`tables.feature_remap`). Features that it does not know by name are no mismatch: it does not see them.
+      env: anything with the static facts of an environment.
     """
     expected = (env.obs_height, env.obs_width)
     if not hasattr(policy, "apply"):
@@ -26,7 +29,7 @@ def validate_policy_environment_match(policy: Any, env: Any) -> None:
             "No component with observation shape found in policy. "
             f"Environment observation shape: {(env.num_observation_tokens, 3)}"
         )
-    names = getattr(policy, "names", None)
+    names = policy.names
     window = expected if names is None else (names.obs_height, names.obs_width)
     if window != expected:
         raise ValueError(
@@ -39,22 +42,26 @@ def validate_policy_environment_match(policy: Any, env: Any) -> None:
             f"Action space mismatch error: the policy has {len(policy.flat_actions)} flat actions, the environment has "
             f"{space.num_flat_actions} of {space.names}; bind the policy to this environment"
         )
-    bound = getattr(policy, "action_space", space)
-    if bound.names != space.names:
+    bound = policy.action_space
+    if bound is not None and bound.names != space.names:
         raise ValueError(
             f"Action space mismatch error: the policy was bound to {bound.names}, the environment has {space.names}; "
             "bind the policy to this environment"
         )
-    if hasattr(policy, "tables"):
-        _check_features(policy, env)
+    if policy.tables is not None and names is not None:
+        _check_features(names.feature_ids, policy.tables, env)
+    if policy.needs_unique_tokens and not has_unique_tokens(env):
+        raise ValueError(
+            "Observation space mismatch error: the policy was bound to an environment without two tokens for one "
+            "location and feature, this one may have them; bind the policy to this environment"
+        )
 
 
-def _check_features(policy: Any, env: Any) -> None:
+def _check_features(own: Mapping[str, int], tables: AgentTables, env: EnvSpec) -> None:
     """Ids mean in the policy's table what they mean in the environment; names that it never learned, nothing."""
-    own = policy.names.feature_ids
     own_names = {feature_id: name for name, feature_id in own.items()}
     names = {int(entry["id"]): name for name, entry in env.get_observation_features().items()}
-    for env_id, read in enumerate(np.asarray(policy.tables.feature_remap).tolist()):
+    for env_id, read in enumerate(np.asarray(tables.feature_remap).tolist()):
         name = names.get(env_id)
         if read == (UNKNOWN_FEATURE if name is None else own.get(name, UNKNOWN_FEATURE)):
             continue
@@ -66,7 +73,7 @@ def _check_features(policy: Any, env: Any) -> None:
         )
 
 
-def get_lstm_config(agent: Any) -> tuple[int, int]:
+def get_lstm_config(agent: Policy) -> tuple[int, int]:
     """(hidden size, number of layers) of the recurrent core; (256, 2) if the agent does not say."""
     if not hasattr(agent, "initial_state"):
         return 256, 2

@@ -11,8 +11,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from grid_kernels.compiled import compiled
+from metta_jax.rl.acting import act, policy_value
+from metta_jax.rl.apart import run_apart
 from metta_jax.rl.experience import write_rows, write_slot
-from metta_jax.rl.one_turn import one_turn
 from metta_jax.rl.plan import TrainingPlan
 from metta_jax.rl.train_state import EpisodeTotals, Experience, Recurrent, TrainState
 
@@ -30,7 +32,7 @@ CONSTANT_FIELDS = (
 
 
 def reset_for_rollout(plan: TrainingPlan, state: TrainState) -> TrainState:
-    """Write from the first slot again and count episodes from zero; environments and recurrent states go on."""
+    """Write from the first slot again and count episodes from zero; environments and recurrent states continue."""
     # The ratio is the one field that no slot writes.
     if plan.curriculum is not None:
         state = state.replace(curriculum=plan.curriculum.begin_rollout(state.curriculum))
@@ -41,16 +43,18 @@ def reset_for_rollout(plan: TrainingPlan, state: TrainState) -> TrainState:
     )
 
 
+@compiled
 def perform_rollout_step(
     plan: TrainingPlan, env_params: Any, state: TrainState
 ) -> tuple[TrainState, dict[str, jax.Array]]:
     """One policy step in all environments; stores one slot and adds A to `agent_step`.
 
     Returns:
-        state; info: done bool [N], episode_return float32 [N, A / N], episode_length int32 [N] of the episodes that
-        ended in this step; with a curriculum also task int32 [N], their numbers.
+      state; info: done bool [N], episode_return float32 [N, A / N], episode_length int32 [N] of the episodes that
+      ended in this step; with a curriculum also task int32 [N], their numbers.
     """
     constants = _constants(state)
+    curriculum, state = state.curriculum, _with_copies(plan, state)
     carry = without_constants(state)
     carry = jax.lax.cond(carry.position % plan.layout.horizon == 0, lambda c: begin_round(plan, c), lambda c: c, carry)
 
@@ -58,12 +62,15 @@ def perform_rollout_step(
         stepped, info = rollout_slot(plan, env_params, loop[0].replace(**constants))
         return without_constants(stepped), info
 
-    carry, info = jax.lax.fori_loop(0, one_turn(carry.position), slot, (carry, _no_info(plan)))
+    carry, info = run_apart(plan.keeps_bits, carry.position, slot, (carry, _no_info(plan)))
 
     def finish(carry: TrainState) -> TrainState:
         return without_constants(finish_rollout(plan, carry.replace(**constants)))
 
     carry = jax.lax.cond(carry.position == plan.layout.num_slots, finish, lambda c: c, carry)
+    if plan.copies is not None:
+        episodes = jax.tree.map(lambda array: array[None], _learned_from(info))
+        carry = carry.replace(curriculum=plan.copies.merge(curriculum, *episodes))
     return carry.replace(**constants), info
 
 
@@ -71,15 +78,19 @@ def perform_rollout(plan: TrainingPlan, env_params: Any, state: TrainState) -> T
     """All steps of a rollout in one scan: the same as `reset_for_rollout` and then every `perform_rollout_step`."""
     state = reset_for_rollout(plan, state)
     constants = _constants(state)
+    curriculum, state = state.curriculum, _with_copies(plan, state)
 
-    def slot(carry: TrainState, _: Any) -> tuple[TrainState, None]:
-        stepped, _info = rollout_slot(plan, env_params, carry.replace(**constants))
-        return without_constants(stepped), None
+    def slot(carry: TrainState, _: Any) -> tuple[TrainState, Any]:
+        stepped, info = rollout_slot(plan, env_params, carry.replace(**constants))
+        return without_constants(stepped), None if plan.copies is None else _learned_from(info)
 
     def one_round(carry: TrainState, _: Any) -> tuple[TrainState, Any]:
         return jax.lax.scan(slot, begin_round(plan, carry), None, length=plan.layout.horizon)
 
-    carry, _ = jax.lax.scan(one_round, without_constants(state), None, length=plan.layout.num_rounds)
+    carry, episodes = jax.lax.scan(one_round, without_constants(state), None, length=plan.layout.num_rounds)
+    if plan.copies is not None:
+        episodes = jax.tree.map(lambda array: array.reshape(-1, plan.num_envs), episodes)
+        carry = carry.replace(curriculum=plan.copies.merge(curriculum, *episodes))
     return finish_rollout(plan, carry.replace(**constants))
 
 
@@ -99,15 +110,13 @@ def rollout_slot(plan: TrainingPlan, env_params: Any, state: TrainState) -> tupl
     """Act, write the slot, step the environments. Does not store initial states or the slot after the last."""
     key, action_key = jax.random.split(state.key)
     reset = episode_ended(plan, state.done, state.truncated)
-    (action, logprob, _, value, _), recurrent = plan.agent.apply(
-        state.params, state.observation, state.recurrent, key=action_key, reset=reset
-    )
+    output, recurrent = act(plan, state.params, state.observation, state.recurrent, action_key, reset)
     teacher_recurrent, teacher_log_probs, teacher_values = _teacher_step(plan, state, action_key, reset)
     slot = {
         "observation": state.observation,
-        "action": action,
-        "logprob": logprob,
-        "value": value[:, 0],
+        "action": output.action,
+        "logprob": output.logprob,
+        "value": output.value[:, 0],
         "reward": state.reward,
         "done": state.done,
         "truncated": state.truncated,
@@ -116,11 +125,11 @@ def rollout_slot(plan: TrainingPlan, env_params: Any, state: TrainState) -> tupl
         "teacher_values": teacher_values,
     }
     experience = write_slot(state.experience, plan.layout, state.position, slot)
-    # Every slot is also the one that follows its predecessor; what is written at the end of a round stands.
-    experience = _write_next(plan, experience, jnp.maximum(state.position - 1, 0), state, value[:, 0])
+    # Every slot is also the one that follows its predecessor; what is written at the end of a round stays.
+    experience = _write_next(plan, experience, jnp.maximum(state.position - 1, 0), state, output.value[:, 0])
 
     episodes, before = state.episodes, state.env_state
-    state, timestep = _step(plan, env_params, state, _per_env(plan, action))
+    state, timestep = _step(plan, env_params, state, _per_env(plan, output.action))
     state = state.replace(recurrent=recurrent, teacher_recurrent=teacher_recurrent, key=key)
     state = state.replace(
         experience=experience,
@@ -128,7 +137,7 @@ def rollout_slot(plan: TrainingPlan, env_params: Any, state: TrainState) -> tupl
         done=_flat(timestep.terminated).astype(jnp.float32),
         truncated=_flat(timestep.truncated).astype(jnp.float32),
         final_value=_final_value(plan, state, timestep, action_key),
-        episodes=_count_episodes(episodes, timestep.episode, before),
+        episodes=_count_episodes(episodes, timestep.episode, before, plan.env.step_limits(env_params, before)),
         agent_step=state.agent_step.add(plan.layout.num_agents),
         position=state.position + 1,
     )
@@ -148,28 +157,27 @@ def finish_rollout(plan: TrainingPlan, state: TrainState) -> TrainState:
     The next rollout acts on this observation again, then with new parameters, so its value is computed twice.
     """
     value = jnp.zeros_like(state.reward)
-    if plan.config.advantage.bootstrap_last:
+    if plan.options.advantage.bootstrap_last:
         reset = episode_ended(plan, state.done, state.truncated)
         value = policy_value(plan, state.params, state.observation, state.recurrent, state.key, reset)
     return state.replace(experience=_write_next(plan, state.experience, state.position - 1, state, value))
 
 
-def policy_value(
-    plan: TrainingPlan,
-    params: Any,
-    observation: jax.Array,
-    recurrent: Recurrent,
-    key: jax.Array,
-    reset: jax.Array | None,
+def final_value(
+    plan: TrainingPlan, params: Any, key: jax.Array, observation: jax.Array, cut: jax.Array, recurrent: Recurrent
 ) -> jax.Array:
-    """Value of observations uint8 [A, M, 3], float32 [A]. The key is needed by `apply` but nothing is drawn from it."""
-    (_, _, _, value, _), _ = plan.agent.apply(params, observation, recurrent, key=key, reset=reset)
-    return value[:, 0]
+    """See `FinalValueFn`. The episode is bootstrapped from its last observation, so its memory is not reset."""
+
+    def evaluate() -> jax.Array:
+        return jnp.where(cut, policy_value(plan, params, observation, recurrent, key, None), 0.0)
+
+    # A branch, not a select: a step in which nothing is truncated costs no forward pass.
+    return jax.lax.cond(jnp.any(cut), evaluate, lambda: jnp.zeros(cut.shape, jnp.float32))
 
 
 def episode_ended(plan: TrainingPlan, done: jax.Array, truncated: jax.Array) -> jax.Array | None:
     """Where the recurrent state is zeroed before a slot, bool like `done`; None if it never is."""
-    if not plan.config.recurrence.reset_at_episode_end:
+    if not plan.options.recurrence.reset_at_episode_end:
         return None
     return jnp.maximum(done, truncated) > 0.0
 
@@ -189,15 +197,8 @@ def _final_value(plan: TrainingPlan, state: TrainState, timestep: Any, key: jax.
     if not plan.values_truncated_episodes:
         return jnp.zeros((plan.layout.num_agents,), jnp.float32)
     cut = _flat(timestep.truncated) & ~_flat(timestep.terminated)
-
-    def evaluate() -> jax.Array:
-        # The old episode goes on in thought: its recurrent state is not reset.
-        observation = _flat(timestep.final_observation)
-        value = policy_value(plan, state.params, observation, state.recurrent, key, None)
-        return jnp.where(cut, value, 0.0)
-
-    # A branch, not a select: a step in which nothing is truncated costs no forward pass.
-    return jax.lax.cond(jnp.any(cut), evaluate, lambda: jnp.zeros(cut.shape, jnp.float32))
+    observation = _flat(timestep.final_observation)
+    return plan.final_value_fn(plan, state.params, key, observation, cut, state.recurrent)
 
 
 def _teacher_step(
@@ -216,8 +217,8 @@ def _teacher_step(
         ]
         return (
             tuple(recurrent for _, recurrent in results),
-            tuple(outputs[4] for outputs, _ in results),
-            tuple(outputs[3][:, 0] for outputs, _ in results),
+            tuple(output.log_probs for output, _ in results),
+            tuple(output.value[:, 0] for output, _ in results),
         )
 
     def skip() -> tuple[Any, Any, Any]:
@@ -225,7 +226,7 @@ def _teacher_step(
         log_probs = tuple(jnp.zeros((num_agents, num_actions), jnp.float32) for _ in plan.teachers)
         return state.teacher_recurrent, log_probs, tuple(jnp.zeros((num_agents,), jnp.float32) for _ in plan.teachers)
 
-    return jax.lax.cond(plan.kickstarter.active(state.agent_step), evaluate, skip)
+    return jax.lax.cond(plan.hyperparameters.kickstarter.active(state.agent_step), evaluate, skip)
 
 
 def _write_next(
@@ -242,6 +243,16 @@ def _write_next(
     return write_rows(experience, plan.layout, position // plan.layout.horizon, following)
 
 
+def _with_copies(plan: TrainingPlan, state: TrainState) -> TrainState:
+    """The state with one copy of the curriculum per device, if the plan asks for copies."""
+    return state if plan.copies is None else state.replace(curriculum=plan.copies.split(state.curriculum))
+
+
+def _learned_from(info: dict[str, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """done, task and score [N] of a step, as `CurriculumCopies.merge` takes them."""
+    return info["done"], info["task"], jnp.mean(info["episode_return"], axis=1)
+
+
 def _no_info(plan: TrainingPlan) -> dict[str, jax.Array]:
     return {
         "done": jnp.zeros((plan.num_envs,), bool),
@@ -251,18 +262,24 @@ def _no_info(plan: TrainingPlan) -> dict[str, jax.Array]:
     }
 
 
-def _count_episodes(totals: EpisodeTotals, episode: Any, before: Any) -> EpisodeTotals:
-    """`before`: the state of the environments in the last step of these episodes, which knows the agents' groups."""
+def _count_episodes(totals: EpisodeTotals, episode: Any, before: Any, limits: jax.Array) -> EpisodeTotals:
+    """`before`: the state of the environments in the last step of these episodes, which knows the agents' groups.
+
+    `limits`: int32 [N], of a full episode; the first one of an environment may have had less time.
+    """
     done, stat_sum = episode.done, totals.stat_sum
     if stat_sum is not None:
         groups = jnp.arange(stat_sum.shape[1], dtype=jnp.int32)
         counts = done[:, None, None] & (before.env.group[:, None] == groups[None, :, None])  # [N, G, A / N]
         stats = jnp.where(counts[..., None], episode.agent_stats.value[:, None], 0.0)
         stat_sum = stat_sum + jnp.sum(stats, axis=2)
+    share = episode.episode_length.astype(jnp.float32) / jnp.maximum(limits, 1).astype(jnp.float32)
+    share = jnp.where(limits > 0, share, 1.0)
     return EpisodeTotals(
         count=totals.count + done.astype(jnp.int32),
         return_sum=totals.return_sum + jnp.where(done[:, None], episode.episode_return, 0.0),
         length_sum=totals.length_sum + jnp.where(done, episode.episode_length, 0),
+        share_sum=totals.share_sum + jnp.where(done, share, 0.0),
         stat_sum=stat_sum,
     )
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import numpy as np
 
 from metta_jax.rl.train_state import EpisodeTotals
+
+Infos: TypeAlias = Mapping[str, Any] | Iterable[Mapping[str, Any]]
+"""An info of `rollout_step`, a mapping of statistics, or several of either."""
 
 
 def unpack_infos(info: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -18,7 +21,7 @@ def unpack_infos(info: Mapping[str, Any]) -> list[dict[str, Any]]:
     curriculum, task (its number, an index of `task_names`).
 
     Args:
-        info: done bool [N], episode_return float32 [N, agents], episode_length int32 [N], perhaps task int32 [N].
+      info: done bool [N], episode_return float32 [N, agents], episode_length int32 [N], perhaps task int32 [N].
     """
     host = jax.device_get(dict(info))
     return [
@@ -38,13 +41,13 @@ def episode_stats(
 ) -> dict[str, float]:
     """What the episodes that ended in a rollout came to, means over them, under the original's names; {} if none did.
 
-    agent/<statistic>, the mean over agents of those that happened; attributes/steps; and, unless a curriculum tells it
-    of each of its tasks, task_reward/<task>/rewards.mean, the mean over agents of the episode's reward.
+    agent/<statistic>, the mean over agents of those that happened; attributes/steps; and, unless a curriculum reports
+    it of each of its tasks, task_reward/<task>/rewards.mean, the mean over agents of the episode's reward.
 
     Args:
-        episodes: `state.episodes`. Waits for it.
-        stat_names: index by name, of every group of agents.
-        task: name of the only task; None with a curriculum.
+      episodes: `state.episodes`. Waits for it.
+      stat_names: index by name, of every group of agents.
+      task: name of the only task; None with a curriculum.
     """
     host: EpisodeTotals = jax.device_get(episodes)
     count, num_agents = int(host.count.sum()), host.return_sum.shape[1]
@@ -62,14 +65,14 @@ def episode_stats(
     return stats
 
 
-def accumulate_rollout_stats(infos: Any, stats: Mapping[str, list[Any]] | None = None) -> dict[str, list[Any]]:
+def accumulate_rollout_stats(infos: Infos, stats: Mapping[str, list[Any]] | None = None) -> dict[str, list[Any]]:
     """`stats` with the values of `infos` appended; neither argument is changed.
 
     Nested mappings are flattened with "/"; an array or list adds each of its values.
 
     Args:
-        infos: an info of `rollout_step`, a mapping, or a list of either.
-        stats: name -> values so far.
+      infos: an info of `rollout_step`, a mapping, or a list of either.
+      stats: name -> values so far.
     """
     result = {name: list(values) for name, values in (stats or {}).items()}
     for info in _mappings(infos):

@@ -21,28 +21,38 @@ def schedule_name(lr_scheduler: Any) -> Schedule:
 
 
 def learning_rate(
-    rollout_count: jax.Array, *, base: float, schedule: Schedule, num_rollouts: int, warmup: int | None = None
+    rollout_count: jax.Array,
+    *,
+    base: float | jax.Array,
+    schedule: Schedule,
+    num_rollouts: int | jax.Array,
+    warmup: int | jax.Array | None = None,
 ) -> jax.Array:
     """Learning rate of the update after `rollout_count` finished ones, float32 [].
 
-    With u = rollout_count / num_rollouts, at most 1: cosine (1 + cos(pi u)) / 2, linear 1 - u, exponential 0.01 ** u.
+    With u = rollout_count / num_rollouts, at most 1: constant 1, cosine (1 + cos(pi u)) / 2, linear 1 - u, exponential
+    0.01 ** u.
     During the first `warmup` rollouts additionally (rollout_count + 1) / warmup.
 
     Args:
-        rollout_count: int32 []. num_rollouts: at least 1. warmup: not applied to the constant schedule.
+      rollout_count: int32 []. num_rollouts: at least 1. warmup: at least 1; None for none.
     """
-    if schedule == "constant":
-        return jnp.full((), base, jnp.float32)
+    if schedule == "constant" and warmup is None:
+        return jnp.asarray(base, jnp.float32)
     done = rollout_count.astype(jnp.float32)
     u = jnp.minimum(done / num_rollouts, 1.0)
-    if schedule == "cosine":
+    if schedule == "constant":
+        factor = jnp.ones((), jnp.float32)
+    elif schedule == "cosine":
         factor = 0.5 * (1.0 + jnp.cos(math.pi * u))
     elif schedule == "linear":
         factor = 1.0 - u
     elif schedule == "exponential":
         factor = jnp.exp(math.log(0.01) * u)
     else:
-        raise ValueError(f"lr_scheduler.schedule_type: {schedule!r} is not one of 'linear', 'cosine', 'exponential'")
-    if warmup:
+        raise ValueError(
+            f"lr_scheduler.schedule_type: {schedule!r} is not one of 'constant', 'linear', 'cosine', 'exponential'"
+        )
+    if warmup is not None:
         factor = factor * jnp.minimum((done + 1.0) / warmup, 1.0)
     return base * factor

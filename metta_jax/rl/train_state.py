@@ -7,6 +7,7 @@ programs compiled for the first state serve all later ones.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -38,10 +39,10 @@ class StepCounter(struct.PyTreeNode):
         low = self.low + jnp.uint32(num_steps)
         return StepCounter(low=low, high=self.high + (low < self.low).astype(jnp.uint32))
 
-    def remaining(self, target: int) -> jax.Array:
-        """`target` minus the counter as float32 [], exact but for one rounding at the end."""
-        target_low, target_high = jnp.uint32(target & 0xFFFFFFFF), jnp.uint32(target >> 32)
-        low, high = target_low - self.low, target_high - self.high - (target_low < self.low).astype(jnp.uint32)
+    def remaining(self, target: StepCounter) -> jax.Array:
+        """`target` minus the counter as float32 [], exact except for one rounding at the end."""
+        borrow = (target.low < self.low).astype(jnp.uint32)
+        low, high = target.low - self.low, target.high - self.high - borrow
         # Two's complement: the magnitude is taken in integers, a float32 would lose small negative numbers.
         negative = high >> 31 == 1
         low, high = (
@@ -103,23 +104,14 @@ class Minibatch(struct.PyTreeNode):
     next_final_value: jax.Array  # float32 [B]
     teacher_log_probs: tuple[jax.Array, ...]  # float32 [B, T, F] per teacher
     teacher_values: tuple[jax.Array, ...]  # float32 [B, T] per teacher
+    dropout_key: jax.Array | None = None  # typed key; None for a network without dropout
 
 
 class Losses(struct.PyTreeNode):
-    """Sums over the minibatches of one update, float32 []; `loss_stats` divides by `num_minibatches`."""
+    """The loss of one update so far; `loss_stats` makes means of it."""
 
-    policy_loss: jax.Array
-    value_loss: jax.Array
-    entropy: jax.Array
-    approx_kl: jax.Array
-    clipfrac: jax.Array
-    l2_reg_loss: jax.Array
-    l2_init_loss: jax.Array
-    ks_action_loss: jax.Array
-    ks_value_loss: jax.Array
-    importance: jax.Array
-    current_logprobs: jax.Array
-    explained_variance: jax.Array  # of the whole rollout, not a sum
+    sums: dict[str, jax.Array]  # float32 [] each: the parts of `MinibatchLoss`, summed over minibatches
+    explained_variance: jax.Array  # float32 [], of the whole rollout, not a sum
     num_minibatches: jax.Array  # int32 []
 
 
@@ -127,7 +119,7 @@ class MinibatchLoss(struct.PyTreeNode):
     """What one forward and backward pass found."""
 
     total: jax.Array  # float32 [], the number that was differentiated
-    parts: dict[str, jax.Array]  # float32 [] each, by the names of `Losses`
+    parts: dict[str, jax.Array]  # float32 [] each: those of `metta_jax.rl.losses.LOSS_TERMS`, and a loss_fn's own
     values: jax.Array  # float32 [B, T], new values
     ratio: jax.Array  # float32 [B, T], new importance ratios
 
@@ -158,6 +150,7 @@ class EpisodeTotals(struct.PyTreeNode):
     count: jax.Array  # int32 [N]
     return_sum: jax.Array  # float32 [N, A / N]
     length_sum: jax.Array  # int32 [N]
+    share_sum: jax.Array  # float32 [N]: the length of each as a share of its task's step limit, 1 without a limit
     stat_sum: jax.Array | None  # float32 [N, G, K]: statistics of all agents of a group; None if there are none
 
 
@@ -165,7 +158,7 @@ class TrainState(struct.PyTreeNode):
     """The whole state of a training run. Saving it and loading it continues the run bit for bit."""
 
     params: Params
-    opt_state: Any
+    opt_state: Any  # of `TrainingPlan.optimizer`
     grads: GradientSum
     env_state: Any  # VectorState, or another with an `observation` [N, A / N, M, 3]
     reward: jax.Array  # float32 [A], came with the last observation
@@ -187,7 +180,16 @@ class TrainState(struct.PyTreeNode):
     agent_step: StepCounter
     epoch: jax.Array  # int32 [], update epochs
     rollout_count: jax.Array  # int32 [], finished updates; the learning-rate schedule reads it
-    num_skipped_steps: jax.Array  # int32 [], optimizer steps left out for a gradient that was not finite
+    num_skipped_steps: jax.Array  # int32 [], optimizer steps left out, as they or their gradient were not finite
+
+    def __repr__(self) -> str:
+        """Counters and sizes; reads no other arrays."""
+        leaves = [leaf for leaf in jax.tree.leaves(self) if hasattr(leaf, "nbytes")]
+        num_params = sum(int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(self.params))
+        return (
+            f"TrainState(epoch={_count(self.epoch)}, agent_step={_count(self.agent_step)}): {num_params:,} parameters, "
+            f"{sum(leaf.nbytes for leaf in leaves) / 1e6:,.1f} MB in {len(leaves)} arrays"
+        )
 
     @property
     def observation(self) -> jax.Array:
@@ -196,35 +198,29 @@ class TrainState(struct.PyTreeNode):
         return observation.reshape(-1, *observation.shape[2:])
 
 
-LOSS_PARTS = (
-    "policy_loss",
-    "value_loss",
-    "entropy",
-    "approx_kl",
-    "clipfrac",
-    "l2_reg_loss",
-    "l2_init_loss",
-    "ks_action_loss",
-    "ks_value_loss",
-    "importance",
-    "current_logprobs",
-)
+def _count(counter: Any) -> str:
+    """A counter's value, or what is there instead: a tracer, the counters of a population, or nothing any more."""
+    try:
+        return f"{int(counter):,}"
+    except Exception:
+        first = jax.tree.leaves(counter)[:1]
+        return f"{getattr(first[0], 'dtype', '?')}{list(getattr(first[0], 'shape', ()))}" if first else "?"
 
 
-def zero_losses() -> Losses:
-    """Losses before the first minibatch."""
+def zero_losses(parts: Iterable[str]) -> Losses:
+    """Losses before the first minibatch, with sums of these names."""
     return Losses(
-        **{name: jnp.zeros((), jnp.float32) for name in LOSS_PARTS},
+        sums={name: jnp.zeros((), jnp.float32) for name in parts},
         explained_variance=jnp.full((), jnp.nan, jnp.float32),
         num_minibatches=jnp.zeros((), jnp.int32),
     )
 
 
-def no_loss(minibatch: Minibatch) -> MinibatchLoss:
-    """Zeros with the shapes of the loss of `minibatch`."""
+def no_loss(minibatch: Minibatch, parts: Iterable[str]) -> MinibatchLoss:
+    """Zeros with the shapes of the loss of `minibatch`, which has parts of these names."""
     zero = jnp.zeros((), jnp.float32)
     slots = jnp.zeros(minibatch.logprobs.shape, jnp.float32)
-    return MinibatchLoss(total=zero, parts=dict.fromkeys(LOSS_PARTS, zero), values=slots, ratio=slots)
+    return MinibatchLoss(total=zero, parts=dict.fromkeys(parts, zero), values=slots, ratio=slots)
 
 
 def no_gradient_stats() -> GradientStats:
@@ -243,5 +239,6 @@ def zero_episodes(num_envs: int, agents_per_env: int, stat_shape: tuple[int, int
         count=jnp.zeros((num_envs,), jnp.int32),
         return_sum=jnp.zeros((num_envs, agents_per_env), jnp.float32),
         length_sum=jnp.zeros((num_envs,), jnp.int32),
+        share_sum=jnp.zeros((num_envs,), jnp.float32),
         stat_sum=None if stat_shape is None else jnp.zeros((num_envs, *stat_shape), jnp.float32),
     )

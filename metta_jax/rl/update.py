@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
-from jax.experimental.layout import Layout, with_layout_constraint
 
 from metta_jax.rl.advantage import calculate_explained_variance
+from metta_jax.rl.apart import run_apart, tied_to_turn
 from metta_jax.rl.experience import experience_stats, take_minibatch, write_back
 from metta_jax.rl.gradient_stats import global_norm, gradient_moments
-from metta_jax.rl.losses import add_losses, loss_stats
-from metta_jax.rl.minibatch import batch_advantages
-from metta_jax.rl.one_turn import one_turn, tied_to_turn
+from metta_jax.rl.losses import add_losses, check_parts, is_reported, loss_stats
+from metta_jax.rl.minibatch import batch_advantages, dropout_key
 from metta_jax.rl.optimizer import clip_factor
 from metta_jax.rl.parameter_layers import clip_weights, layer_weights, reference_interval
 from metta_jax.rl.plan import TrainingPlan
-from metta_jax.rl.replay.sampling import calculate_anneal_beta
+from metta_jax.rl.sampling import anneal_beta_at, shuffle_rows
 from metta_jax.rl.schedules import learning_rate
 from metta_jax.rl.train_state import (
     Experience,
@@ -39,16 +39,23 @@ _REFERENCE_DECAY = 0.9
 
 def update(plan: TrainingPlan, state: TrainState, batch: Experience) -> tuple[TrainState, Experience, dict[str, Any]]:
     """The whole training phase: state, the batch (changed only by write-back), metrics."""
-    config = plan.config
+    options = plan.options
     state = reset_training_state(state)
+    mine, episodes = batch, state.episodes
+    # Minibatches draw from all rows, so all rows are copied to where they are needed once, not for every minibatch.
+    batch, all_episodes = plan.whole_fn((batch, episodes.replace(stat_sum=None)))
+    state = state.replace(episodes=all_episodes)
     beta = anneal_beta(plan, state.epoch)
     advantages = compute_advantages(plan, batch)
 
-    def one_minibatch(carry: tuple[TrainState, Any], _: None) -> tuple[tuple[TrainState, Any], None]:
+    def one_minibatch(carry: tuple[TrainState, Any], rows: Any) -> tuple[tuple[TrainState, Any], None]:
         state, written = carry
         state, key = split_key(state)
         current = batch if written is None else batch.replace(value=written[0], ratio=written[1])
-        minibatch = sample_minibatch(plan, key, current, advantages, beta)
+        if rows is None:
+            minibatch = sample_minibatch(plan, key, current, advantages, beta)
+        else:
+            minibatch = dealt_minibatch(plan, key, current, advantages, rows)
         state, loss = train_minibatch(plan, state, minibatch)
         if written is not None:
             current = write_back(current, minibatch, loss)
@@ -56,52 +63,57 @@ def update(plan: TrainingPlan, state: TrainState, batch: Experience) -> tuple[Tr
         return (optimize_step(plan, state, plan.layout.accumulate_minibatches), written), None
 
     def one_epoch(carry: tuple[TrainState, Any]) -> tuple[TrainState, Any]:
-        (state, written), _ = jax.lax.scan(one_minibatch, carry, None, length=plan.layout.num_minibatches)
+        rows = None
+        if options.minibatch_rows == "shuffled":
+            state, key = split_key(carry[0])
+            carry, rows = (state, carry[1]), shuffled_rows(plan, key)
+        (state, written), _ = jax.lax.scan(one_minibatch, carry, rows, length=plan.layout.num_minibatches)
         return finish_epoch(plan, state), written
 
     first_epoch = state.epoch
-    carry = (state, (batch.value, batch.ratio) if config.value_write_back else None)
-    if config.ppo.target_kl is None:
-        carry, _ = jax.lax.scan(lambda c, _: (one_epoch(c), None), carry, None, length=config.update_epochs)
+    carry = (state, (batch.value, batch.ratio) if options.value_write_back else None)
+    if plan.hyperparameters.target_kl is None:
+        carry, _ = jax.lax.scan(lambda c, _: (one_epoch(c), None), carry, None, length=options.update_epochs)
     else:
 
         def goes_on(carry: tuple[TrainState, Any]) -> jax.Array:
             state = carry[0]
             num_epochs = state.epoch - first_epoch
-            return (num_epochs < config.update_epochs) & ((num_epochs == 0) | ~exceeds_target_kl(plan, state))
+            return (num_epochs < options.update_epochs) & ((num_epochs == 0) | ~exceeds_target_kl(plan, state))
 
         carry = jax.lax.while_loop(goes_on, one_epoch, carry)
     state, written = carry
     state = finish_update(plan, state, batch, advantages)
     if written is not None:
         batch = batch.replace(value=written[0], ratio=written[1])
-    return state, batch, update_metrics(plan, state, batch)
+        mine = mine.replace(value=written[0], ratio=written[1])
+    return state.replace(episodes=episodes), mine, update_metrics(plan, state, batch)
 
 
 def reset_training_state(state: TrainState) -> TrainState:
-    """Loss sums and gradient statistics start anew."""
-    return state.replace(losses=zero_losses(), gradient_stats=no_gradient_stats())
+    """Reset loss sums and gradient statistics."""
+    return state.replace(losses=zero_losses(state.losses.sums), gradient_stats=no_gradient_stats())
 
 
 def compute_advantages(plan: TrainingPlan, batch: Experience) -> jax.Array:
     """Advantages of the whole rollout with importance 1, float32 [S, T]."""
-    advantages = batch_advantages(plan, batch)
-    # The recursion leaves columns behind one another in memory, or not, as the program around it likes. Sums over the
-    # array add in the order of memory, so a fixed order gives the same bits in every program.
-    return with_layout_constraint(advantages, Layout(major_to_minor=(0, 1)))
+
+    def turn(index: jax.Array, _: jax.Array) -> jax.Array:
+        return batch_advantages(plan, batch.replace(value=tied_to_turn(batch.value, index))).reshape(-1)
+
+    # The recursion leaves columns behind one another in memory, or not, depending on the surrounding program. Sums over
+    # the array add in the order of memory. So it leaves an iteration of its own as a flat array, whose order is rows
+    # first.
+    nothing = jnp.zeros((batch.value.size,), jnp.float32)
+    return run_apart(plan.keeps_bits, batch.action[0, 0, 0], turn, nothing).reshape(batch.value.shape)
 
 
 def anneal_beta(plan: TrainingPlan, epoch: jax.Array) -> jax.Array:
-    """`calculate_anneal_beta` under the plan's configuration, float32 []."""
-    config = plan.config
-    beta = calculate_anneal_beta(
-        epoch=epoch,
-        total_timesteps=config.total_timesteps,
-        batch_size=plan.layout.batch_size,
-        prio_alpha=config.prioritized_experience_replay.prio_alpha,
-        prio_beta0=config.prioritized_experience_replay.prio_beta0,
+    """`calculate_anneal_beta` under the plan's numbers, float32 []."""
+    numbers = plan.hyperparameters
+    return anneal_beta_at(
+        epoch, num_rollouts=numbers.num_rollouts, prio_alpha=numbers.prio_alpha, prio_beta0=numbers.prio_beta0
     )
-    return jnp.asarray(beta, jnp.float32)
 
 
 def split_key(state: TrainState) -> tuple[TrainState, jax.Array]:
@@ -121,14 +133,27 @@ def sample_minibatch(
 ) -> Minibatch:
     """Draw `minibatch_segments` different rows by the size of their advantages; consumes `key`."""
     num_rows = plan.layout.minibatch_segments
-    prio_alpha = plan.config.prioritized_experience_replay.prio_alpha
+    prio_alpha = plan.hyperparameters.prio_alpha
 
     def turn(index: jax.Array, _: Any) -> tuple[jax.Array, jax.Array]:
         return plan.draw_fn(key, tied_to_turn(advantages, index), num_rows, prio_alpha=prio_alpha, beta=beta)
 
     nothing = (jnp.zeros((num_rows,), jnp.int32), jnp.zeros((num_rows, 1), jnp.float32))
-    indices, weights = jax.lax.fori_loop(0, one_turn(batch.action[0, 0, 0]), turn, nothing)
-    return take_minibatch(batch, advantages, indices, weights)
+    indices, weights = run_apart(plan.keeps_bits, batch.action[0, 0, 0], turn, nothing)
+    return take_minibatch(batch, advantages, indices, weights, dropout_key(plan, key))
+
+
+def shuffled_rows(plan: TrainingPlan, key: jax.Array) -> jax.Array:
+    """The rows of each minibatch of an epoch, int32 [num_minibatches, minibatch_segments]; consumes `key`."""
+    return shuffle_rows(key, plan.layout.segments, plan.layout.num_minibatches)
+
+
+def dealt_minibatch(
+    plan: TrainingPlan, key: jax.Array, batch: Experience, advantages: jax.Array, rows: jax.Array
+) -> Minibatch:
+    """The given rows int32 [minibatch_segments], all of the same weight; consumes `key`, for dropout."""
+    weights = jnp.ones((plan.layout.minibatch_segments, 1), jnp.float32)
+    return take_minibatch(batch, advantages, rows, weights, dropout_key(plan, key))
 
 
 def train_minibatch(plan: TrainingPlan, state: TrainState, minibatch: Minibatch) -> tuple[TrainState, MinibatchLoss]:
@@ -140,26 +165,30 @@ def train_minibatch(plan: TrainingPlan, state: TrainState, minibatch: Minibatch)
             obs=tied_to_turn(minibatch.obs, index),
             teacher_log_probs=tuple(tied_to_turn(outputs, index) for outputs in minibatch.teacher_log_probs),
             teacher_values=tuple(tied_to_turn(outputs, index) for outputs in minibatch.teacher_values),
+            dropout_key=_tied_key(minibatch.dropout_key, index),
         )
         grads, loss = plan.gradient_fn(plan, state.params, rows, reference=state.l2_init, agent_step=state.agent_step)
+        check_parts(loss.parts, state.losses)
         return carry[0].add(grads), loss
 
-    grads, loss = jax.lax.fori_loop(0, one_turn(state.epoch), turn, (state.grads, no_loss(minibatch)))
+    nothing = (state.grads, no_loss(minibatch, state.losses.sums))
+    grads, loss = run_apart(plan.keeps_bits, state.epoch, turn, nothing)
     return state.replace(grads=grads, losses=add_losses(state.losses, loss.parts)), loss
 
 
 def optimize_step(plan: TrainingPlan, state: TrainState, accumulate_steps: int | jax.Array = 1) -> TrainState:
     """When `accumulate_steps` gradients are in: mean, clip, optimizer, weight clipping. Before that, unchanged.
 
-    A mean gradient that is not finite is dropped and counted; parameters and optimizer stay as they are.
+    A mean gradient that is not finite is dropped and counted; parameters and optimizer stay unchanged. So is a step
+    of the optimizer that is not finite itself, or would leave it in such a state.
     """
     count = jnp.maximum(state.grads.count, 1).astype(jnp.float32)
     norm = global_norm(state.grads.total) / count
     due = state.grads.count >= accumulate_steps
     finite = jnp.isfinite(norm)
-    scale = clip_factor(norm, plan.config.ppo.max_grad_norm) / count
+    scale = clip_factor(norm, plan.hyperparameters.max_grad_norm) / count
 
-    def step(_: Any) -> tuple[Any, Any]:
+    def step(same: tuple[Any, Any, jax.Array]) -> tuple[Any, Any, jax.Array]:
         grads = jax.tree.map(lambda total: total * scale.astype(total.dtype), state.grads.total)
         updates, opt_state = plan.optimizer.update(
             grads,
@@ -167,17 +196,19 @@ def optimize_step(plan: TrainingPlan, state: TrainState, accumulate_steps: int |
             state.params,
             learning_rate=current_learning_rate(plan, state.rollout_count),
         )
-        return clip_weights(plan.agent, optax.apply_updates(state.params, updates), state.weight_limits), opt_state
+        params = clip_weights(plan.agent, optax.apply_updates(state.params, updates), state.weight_limits)
+        stepped = (params, opt_state, jnp.ones((), bool))
+        return jax.lax.cond(_all_finite((params, updates, opt_state)), lambda: stepped, lambda: same)
 
     # A branch and not a select over all leaves: the select took a quarter of the step's time on a CPU.
-    unchanged = (state.params, state.opt_state)
-    params, opt_state = jax.lax.cond(due & finite, step, lambda same: same, unchanged)
+    unchanged = (state.params, state.opt_state, jnp.zeros((), bool))
+    params, opt_state, stepped = jax.lax.cond(due & finite, step, lambda same: same, unchanged)
     return state.replace(
         params=params,
         opt_state=opt_state,
         grads=jax.lax.cond(due, lambda _: zero_gradients(state.params), lambda same: same, state.grads),
         gradient_stats=_measure_gradient(plan, state, due, norm, count),
-        num_skipped_steps=state.num_skipped_steps + (due & ~finite).astype(jnp.int32),
+        num_skipped_steps=state.num_skipped_steps + (due & ~stepped).astype(jnp.int32),
     )
 
 
@@ -198,14 +229,22 @@ def finish_epoch(plan: TrainingPlan, state: TrainState) -> TrainState:
 
 def exceeds_target_kl(plan: TrainingPlan, state: TrainState) -> jax.Array:
     """Whether the mean approx_kl of the update so far is above `ppo.target_kl`, bool []; False without a target."""
-    if plan.config.ppo.target_kl is None:
+    target_kl = plan.hyperparameters.target_kl
+    if target_kl is None:
         return jnp.zeros((), bool)
-    return loss_stats(state.losses)["approx_kl"] > plan.config.ppo.target_kl
+    return loss_stats(state.losses)["approx_kl"] > target_kl
 
 
 def finish_update(plan: TrainingPlan, state: TrainState, batch: Experience, advantages: jax.Array) -> TrainState:
     """Explained variance of the rollout; the learning-rate schedule advances by one rollout."""
-    variance = calculate_explained_variance(batch.value, advantages)
+
+    def turn(index: jax.Array, _: jax.Array) -> jax.Array:
+        return calculate_explained_variance(*(tied_to_turn(x, index) for x in flat))
+
+    # Flat and in an iteration of its own: a sum over rows and columns would add in the order in which they lie in
+    # memory.
+    flat = (batch.value.reshape(-1), advantages.reshape(-1))
+    variance = run_apart(plan.keeps_bits, state.epoch, turn, jnp.zeros((), jnp.float32))
     return state.replace(
         losses=state.losses.replace(explained_variance=variance), rollout_count=state.rollout_count + 1
     )
@@ -214,25 +253,29 @@ def finish_update(plan: TrainingPlan, state: TrainState, batch: Experience, adva
 def update_metrics(plan: TrainingPlan, state: TrainState, batch: Experience) -> dict[str, jax.Array]:
     """What is known on the device after an update, by metric name, all [] arrays.
 
-    losses/* and experience/*; parameters/learning_rate (of this update), epoch_steps, num_minibatches; episode/count,
-    episode/return_sum (mean over agents, summed over episodes) and episode/length_sum of the episodes that ended in
-    this rollout; grad/skipped, the optimizer steps left out so far. With a curriculum, its `stats`. If
-    `grad_mean_variance_interval` is on also
+    losses/* and experience/*; parameters/learning_rate (of this update, unless the optimizer is your own), epoch_steps,
+    num_minibatches; episode/count, episode/return_sum (mean over agents, summed over episodes), episode/length_sum and
+    episode/share_sum (lengths as shares of the step limits) of the episodes that ended in this rollout; grad/skipped,
+    the optimizer steps left out so far. With a curriculum, its `stats`. If `grad_mean_variance_interval` is on, also
     grad/mean, grad/variance, grad/norm, grad/clipped_norm, NaN when no epoch of this update was due.
     """
-    metrics = {f"losses/{name}": value for name, value in loss_stats(state.losses, unused=plan.unused_losses).items()}
+    numbers = plan.hyperparameters
+    losses = loss_stats(state.losses)
+    metrics = {f"losses/{name}": value for name, value in losses.items() if is_reported(name, numbers)}
     stats = experience_stats(batch, plan.layout, state.position)
     metrics |= {f"experience/{name}": value for name, value in stats.items()}
-    metrics["parameters/learning_rate"] = current_learning_rate(plan, state.rollout_count - 1)
+    if plan.own_optimizer is None:
+        metrics["parameters/learning_rate"] = current_learning_rate(plan, state.rollout_count - 1)
     metrics["parameters/epoch_steps"] = jnp.int32(plan.layout.steps_per_rollout)
     metrics["parameters/num_minibatches"] = jnp.int32(plan.layout.num_minibatches)
     metrics["episode/count"] = jnp.sum(state.episodes.count)
     metrics["episode/return_sum"] = jnp.sum(jnp.mean(state.episodes.return_sum, axis=1))
     metrics["episode/length_sum"] = jnp.sum(state.episodes.length_sum)
+    metrics["episode/share_sum"] = jnp.sum(state.episodes.share_sum)
     metrics["grad/skipped"] = state.num_skipped_steps
     if plan.curriculum is not None:
         metrics |= plan.curriculum.stats(state.curriculum)
-    if plan.config.grad_mean_variance_interval > 0:
+    if numbers.grad_stats_interval is not None:
         for name in ("mean", "variance", "norm", "clipped_norm"):
             metrics[f"grad/{name}"] = getattr(state.gradient_stats, name)
     return metrics
@@ -240,26 +283,40 @@ def update_metrics(plan: TrainingPlan, state: TrainState, batch: Experience) -> 
 
 def current_learning_rate(plan: TrainingPlan, rollout_count: jax.Array) -> jax.Array:
     """The learning rate of the update after `rollout_count` finished ones, float32 []."""
+    numbers = plan.hyperparameters
     return learning_rate(
         rollout_count,
-        base=plan.config.optimizer.learning_rate,
-        schedule=plan.schedule,
-        num_rollouts=plan.num_rollouts,
-        warmup=plan.config.lr_scheduler.warmup_steps,
+        base=numbers.learning_rate,
+        schedule=plan.options.schedule,
+        num_rollouts=numbers.num_rollouts,
+        warmup=numbers.warmup_rollouts,
     )
+
+
+def _all_finite(tree: Any) -> jax.Array:
+    """Whether no number of a pytree is NaN or infinite, bool []."""
+    floats = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    return functools.reduce(jnp.logical_and, [jnp.all(jnp.isfinite(leaf)) for leaf in floats], jnp.ones((), bool))
+
+
+def _tied_key(key: jax.Array | None, index: jax.Array) -> jax.Array | None:
+    """`tied_to_turn` of a typed key."""
+    if key is None:
+        return None
+    return jax.random.wrap_key_data(tied_to_turn(jax.random.key_data(key), index), impl=jax.random.key_impl(key))
 
 
 def _measure_gradient(
     plan: TrainingPlan, state: TrainState, due: jax.Array, norm: jax.Array, count: jax.Array
 ) -> GradientStats:
     """Statistics of the mean gradient if this is a step of an epoch for which they are due."""
-    interval = plan.config.grad_mean_variance_interval
-    if interval == 0:
+    interval = plan.hyperparameters.grad_stats_interval
+    if interval is None:
         return state.gradient_stats
 
     def measure() -> GradientStats:
         mean, variance, _ = gradient_moments(jax.tree.map(lambda total: total / count, state.grads.total))
-        clipped_norm = norm * clip_factor(norm, plan.config.ppo.max_grad_norm)
+        clipped_norm = norm * clip_factor(norm, plan.hyperparameters.max_grad_norm)
         return GradientStats(mean=mean, variance=variance, norm=norm, clipped_norm=clipped_norm)
 
     return jax.lax.cond(due & ((state.epoch + 1) % interval == 0), measure, lambda: state.gradient_stats)

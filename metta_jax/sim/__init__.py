@@ -1,10 +1,9 @@
 """How good a policy is, and what it does: simulations, their database, scores, and replays."""
 
+from metta_jax.replays import Replay, read_replay, write_replay
 from metta_jax.sim.eval_stats_db import EvalStatsDB
 from metta_jax.sim.one_liners import evaluate_policy, simulate, write_training_replay
 from metta_jax.sim.players import SimulationCompatibilityError
-from metta_jax.sim.replay import Replay
-from metta_jax.sim.replay_file import read_replay, write_replay
 from metta_jax.sim.scores import EvalRewardSummary, extract_scores
 from metta_jax.sim.simulation import Simulation, SimulationResults
 from metta_jax.sim.stats_db import StatsDB

@@ -12,16 +12,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from metta_jax.agent.device import default_device
 from metta_jax.mettagrid import EnvState
-from metta_jax.mettagrid.vector import MAX_AGENTS
-from metta_jax.sim.frames import Frame
+from metta_jax.mettagrid.device import Device
+from metta_jax.mettagrid.types import Layout
+from metta_jax.replays.frames import Frame
 from metta_jax.sim.players import Player
 from metta_jax.sim.program import Mind, Program, Seats, first_frame, play, start
 from metta_jax.sim.world import SimWorld
 
 CHUNK_SECONDS = 0.25  # how long a chunk of steps should take, so that a time limit is kept to within about that
 FIRST_CHUNK = 8  # steps
-RECORDED_CHUNK = 128  # steps; so many are kept on the device when they are recorded
+RECORDED_CHUNK = 128  # steps kept on the device when they are recorded
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,17 +45,17 @@ def play_episodes(
     max_time_s: float,
     greedy: bool = False,
     record: bool = False,
-    device: Any = None,
+    device: Device | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[list[PlayedEpisode]]:
     """Exactly `num_episodes` episodes, as batches of those that were played side by side; fewer when time is up.
 
-    All episodes form one batch unless they have so many agents that their arrays would leave the cache; then they come
-    in equal rounds. The clock starts when everything is compiled.
+    All episodes form one batch if they fit one chunk of the engine's path; otherwise they are played in rounds of equal
+    size. The clock starts when everything is compiled.
 
     Args:
       players: policies and how many agents of every environment each plays.
-      max_time_s: no more steps are taken after so many seconds.
+      max_time_s: no more steps are taken after this many seconds.
       device: a jax.Device, or None for JAX's default.
     """
     program = Program(
@@ -64,9 +66,9 @@ def play_episodes(
     )
     minds: Any = tuple(Mind(player.params, player.agent.tables.on_device()) for player, _ in players)
     # Always put somewhere: arrays that were (those of a stored policy) and those that were not compile apart.
-    device = next(iter(jnp.zeros(()).devices())) if device is None else device
+    device = default_device() if device is None else device
     params, minds, key = jax.device_put((world.params, minds, key), device)
-    num_envs = _round_size(num_episodes, world.layout.num_agents)
+    num_envs = _round_size(num_episodes, world.layout)
     max_steps = world.grid.max_steps
     started = None
     chunk = FIRST_CHUNK
@@ -108,9 +110,9 @@ def _episode(state: EnvState, index: int) -> EnvState:
     return jax.tree.map(lambda x: x[index], state)
 
 
-def _round_size(num_episodes: int, num_agents: int) -> int:
+def _round_size(num_episodes: int, layout: Layout) -> int:
     """Episodes that are played side by side: as many as fit, in rounds of equal size."""
-    most = max(MAX_AGENTS // num_agents, 1)
+    most = num_episodes if layout.path.chunk_agents is None else max(layout.path.chunk_agents // layout.num_agents, 1)
     num_rounds = math.ceil(num_episodes / most)
     return math.ceil(num_episodes / num_rounds)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from metta_jax.sim.players import key_and_version
+from metta_jax.sim.players import PlayedPolicy, key_and_version
 from metta_jax.sim.schema import EPISODE_TABLES, EVAL_TABLES, EVAL_VIEWS
 from metta_jax.sim.stats_db import StatsDB, utc
 
@@ -36,7 +36,7 @@ class EvalStatsDB(StatsDB):
         policy_version: int,
         created_at: datetime | None = None,
     ) -> None:
-        """Adds a simulation that has begun; one that is there already stays."""
+        """Add a simulation that has begun; an existing one stays."""
         self.con.execute(
             "INSERT OR IGNORE INTO simulations (id, name, suite, env, policy_key, policy_version, created_at) "
             "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -44,7 +44,7 @@ class EvalStatsDB(StatsDB):
         )
 
     def finish_simulation(self, sim_id: str) -> None:
-        """Notes that a simulation is over."""
+        """Note that a simulation is over."""
         self.con.execute("UPDATE simulations SET finished_at = ? WHERE id = ?", [utc(), sim_id])
 
     def record_sim_episode(
@@ -69,7 +69,7 @@ class EvalStatsDB(StatsDB):
             self._insert("agent_policies", episode_id, ("INTEGER", "TEXT", "INTEGER"), policies)
 
     @staticmethod
-    def key_and_version(policy_record: Any) -> tuple[str, int]:
+    def key_and_version(policy_record: PlayedPolicy) -> tuple[str, int]:
         """URI and epoch of a policy record. Raises a ValueError if it has no URI."""
         return key_and_version(policy_record)
 
@@ -90,17 +90,19 @@ class EvalStatsDB(StatsDB):
         sql = "SELECT DISTINCT policy_key, policy_version FROM simulations ORDER BY policy_key, policy_version"
         return [f"{key}:v{version}" for key, version in self.rows(sql)]
 
-    def get_average_metric_by_filter(self, metric: str, policy_record: Any, filter: Filter = None) -> float | None:
+    def get_average_metric_by_filter(
+        self, metric: str, policy_record: PlayedPolicy, filter: Filter = None
+    ) -> float | None:
         """Mean of a metric over the policy's potential samples; None if there are none."""
         count, total, _ = self._sums(metric, policy_record, filter)
         return total / count if count else None
 
-    def get_sum_metric_by_filter(self, metric: str, policy_record: Any, filter: Filter = None) -> float | None:
+    def get_sum_metric_by_filter(self, metric: str, policy_record: PlayedPolicy, filter: Filter = None) -> float | None:
         """Sum of a metric over the policy's samples; None if there are none."""
         count, total, _ = self._sums(metric, policy_record, filter)
         return total if count else None
 
-    def get_std_metric_by_filter(self, metric: str, policy_record: Any, filter: Filter = None) -> float | None:
+    def get_std_metric_by_filter(self, metric: str, policy_record: PlayedPolicy, filter: Filter = None) -> float | None:
         """Standard deviation (dividing by n) over the policy's potential samples; None if there are none."""
         count, total, squares = self._sums(metric, policy_record, filter)
         if not count:
@@ -109,7 +111,7 @@ class EvalStatsDB(StatsDB):
 
     def sample_count(
         self,
-        policy_record: Any = None,
+        policy_record: PlayedPolicy | None = None,
         sim_suite: str | None = None,
         sim_name: str | None = None,
         sim_env: str | None = None,
@@ -130,7 +132,7 @@ class EvalStatsDB(StatsDB):
         """How many samples of a policy have this metric."""
         return self._count(policy_key, policy_version, filter, "AND am.metric = ?", [metric])
 
-    def simulation_scores(self, policy_record: Any, metric: str) -> dict[tuple[str, str, str], float]:
+    def simulation_scores(self, policy_record: PlayedPolicy, metric: str) -> dict[tuple[str, str, str], float]:
         """{(suite, name, env): mean} of a metric over the policy's potential samples of each simulation."""
         key, version = key_and_version(policy_record)
         found = self.rows(
@@ -146,7 +148,7 @@ class EvalStatsDB(StatsDB):
                 scores[suite, name, env] = mean
         return scores
 
-    def metric_by_policy_eval(self, metric: str, policy_record: Any = None) -> Any:
+    def metric_by_policy_eval(self, metric: str, policy_record: PlayedPolicy | None = None) -> Any:
         """Mean of a metric by policy and environment, rows of policy_uri, eval_name, value; see `query`."""
         wanted = {}
         if policy_record is not None:
@@ -164,7 +166,7 @@ class EvalStatsDB(StatsDB):
             [metric, *values],
         )
 
-    def _sums(self, metric: str, policy_record: Any, filter: Filter) -> tuple[int, float, float]:
+    def _sums(self, metric: str, policy_record: PlayedPolicy, filter: Filter) -> tuple[int, float, float]:
         """Number of potential samples, sum and sum of squares of a metric."""
         key, version = key_and_version(policy_record)
         condition, values = _condition(filter)

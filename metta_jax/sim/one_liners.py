@@ -4,53 +4,63 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias, cast
 
 import jax
 import numpy as np
 
 from metta_jax.agent.device import find_device
-from metta_jax.config import EnvConfig, SimulationConfig, SimulationSuiteConfig, SingleEnvSimulationConfig
+from metta_jax.config import SimulationConfig, SimulationSuiteConfig, SingleEnvSimulationConfig
 from metta_jax.mapgen import SYMBOLS
+from metta_jax.mettagrid import BatchEnv
+from metta_jax.mettagrid.device import Device
 from metta_jax.mettagrid.inspect import grid_objects
 from metta_jax.sim.episodes import PlayedEpisode, play_episodes
-from metta_jax.sim.players import read_player
+from metta_jax.sim.numbers import episode_numbers
+from metta_jax.sim.players import PlayedPolicy, read_player
 from metta_jax.sim.simulation import Simulation, SimulationResults, typed_key
 from metta_jax.sim.suite import SimulationSuite
 from metta_jax.sim.world import SimWorld, make_world, map_size
+from metta_jax.worlds.environment import Environment
+from metta_jax.worlds.source import WorldSource, world_name
 
-World = str | EnvConfig | Mapping[str, Any]
+PlayedWorld: TypeAlias = WorldSource | SingleEnvSimulationConfig | Environment
+"""Where a policy is evaluated: a world, see `worlds.read`, with its settings or not, or an Environment of it."""
 
 
 def evaluate_policy(
-    policy: Any,
-    env_config: Any,
+    policy: PlayedPolicy,
+    env_config: PlayedWorld,
     num_episodes: int = 10,
-    device: Any = None,
+    device: Device | str | None = None,
     render: bool = False,
     *,
     key: jax.Array | None = None,
     greedy: bool = False,
 ) -> dict[str, float]:
-    """Plays episodes in one world: {"mean_reward", "std_reward", "mean_length", "std_length"}.
+    """Play episodes in one world and return their statistics; `simulate` takes the same arguments and keeps more.
 
-    The reward of an episode is the sum over its agents, before group sharing; its length is in steps. Standard
-    deviations divide by the number of episodes.
+    "mean_reward_sum" adds up the rewards of all agents in an episode, before group sharing, "mean_reward_per_agent" is
+    their mean; "mean_length" is in steps. Each has a "std_...", which divides by the number of episodes. "mean_reward"
+    and "std_reward" are the original's names of the sums.
 
     Args:
       policy: a policy record, or a pair (agent, params).
-      env_config: name of a world, a configuration, or an Environment.
+      env_config: a world, see `worlds.read`, a SingleEnvSimulationConfig, or an Environment, whose world it is.
       device: a name such as "cpu" or "cuda:0"; None: JAX's default.
-      render: prints the map as it is at the end of the first episode.
+      render: prints the map at the end of the first episode.
       key: typed key from which everything follows; None: `jax.random.key(0)`.
       greedy: the most probable action is taken; otherwise actions are drawn.
     """
+    player = read_player(policy)
+    if isinstance(env_config, list | tuple):
+        raise ValueError("env_config: is a list; evaluate_policy plays in one world, simulate in several")
     config = _single(env_config).replace(num_episodes=num_episodes)
     map_key, play_key = jax.random.split(typed_key(key))
     seed = int(jax.random.bits(map_key, (), "uint32"))
-    world = make_world(config, seed=seed, num_episodes=num_episodes, stats="none")
-    players = [(read_player(policy).bind(world.grid), world.grid.num_agents)]
+    world = make_world(config, seed=seed, num_episodes=num_episodes, stats="none", device=find_device(device))
+    players = [(player.bind(world.grid), world.grid.num_agents)]
     rewards, lengths = [], []
     options: dict[str, Any] = {"max_time_s": math.inf, "greedy": greedy, "device": find_device(device)}
     for batch in play_episodes(world, players, play_key, num_episodes, **options):
@@ -59,33 +69,65 @@ def evaluate_policy(
             lengths.append(int(episode.state.step))
             if render and episode.number == 0:
                 print(_drawn(world, episode))
-    return {
-        "mean_reward": float(np.mean(rewards)),
-        "std_reward": float(np.std(rewards)),
-        "mean_length": float(np.mean(lengths)),
-        "std_length": float(np.std(lengths)),
-    }
+    return episode_numbers(rewards, lengths, world.grid.num_agents)
 
 
-def simulate(policy: Any, worlds: World | Sequence[str], num_episodes: int = 1, **options: Any) -> SimulationResults:
-    """Plays a policy in one or several worlds: `simulate(record, ["arena/basic", "simple"], num_episodes=4)`.
+def simulate(
+    policy: PlayedPolicy,
+    worlds: PlayedWorld | Sequence[PlayedWorld],
+    num_episodes: int = 1,
+    device: Device | str | None = None,
+    *,
+    key: jax.Array | None = None,
+    greedy: bool = False,
+    **options: Any,
+) -> SimulationResults:
+    """Play a policy in one or several worlds: `simulate(record, ["arena/basic", "simple"], num_episodes=4)`.
+
+    `results.summary()` has the numbers of `evaluate_policy` for each world; `results.scores` are means per agent.
 
     Args:
       policy: a policy record, or a pair (agent, params).
-      worlds: name of a world, several names, or a configuration.
-      options: of `SimulationSuite`, such as `replay_dir`, `stats_dir`, `key`.
+      worlds: one or several of what `evaluate_policy` takes. A SingleEnvSimulationConfig that gives `num_episodes`
+        keeps its own.
+      device, key, greedy: as in `evaluate_policy`.
+      options: of `SimulationSuite`, such as `replay_dir`, `stats_dir`.
     """
-    several = isinstance(worlds, Sequence) and not isinstance(worlds, str)
-    simulations = {name: {"env": name} for name in worlds} if several else {_name(worlds): {"env": worlds}}
+    several = worlds if isinstance(worlds, Sequence) and not isinstance(worlds, str) else [worlds]
+    player = read_player(policy)  # first, since the two arguments are easily swapped
+    simulations = simulations_in(cast(Sequence[PlayedWorld], several))
     config = SimulationSuiteConfig.model_validate(
         {"name": "simulate", "num_episodes": num_episodes, "max_time_s": 1e9, "simulations": simulations}
     )
-    return SimulationSuite(config, policy, **options).simulate()
+    return SimulationSuite(config, player, device=device, key=key, greedy=greedy, **options).simulate()
+
+
+def simulations_in(worlds: Sequence[PlayedWorld]) -> dict[str, Any]:
+    """A simulation in each world, by the world's name, as `SimulationSuiteConfig` takes them.
+
+    Raises a ValueError if two different worlds have the same name.
+    """
+    simulations: dict[str, Any] = {}
+    for world in worlds:
+        if isinstance(world, SingleEnvSimulationConfig):
+            name, simulation = world_name(world.env), world
+        else:
+            source = getattr(world, "env_config", world)
+            name, simulation = world_name(_only_task(world)), {"env": source}
+        if simulations.setdefault(name, simulation) != simulation:
+            raise ValueError(f"worlds: two of them are called {name!r}; a suite can give them other names")
+    return simulations
+
+
+def _only_task(world: Any) -> Any:
+    """Give an Environment's world its name there, so that results have it; return other worlds unchanged."""
+    names = getattr(world, "task_names", ())
+    return names[0] if len(names) == 1 and names[0] != "env_config" else world
 
 
 def write_training_replay(
-    policy: Any,
-    env: Any,
+    policy: PlayedPolicy,
+    env: WorldSource | SingleEnvSimulationConfig | BatchEnv,
     config: SimulationConfig,
     epoch: int,
     *,
@@ -118,15 +160,11 @@ def write_training_replay(
         return results.stats_db.get_replay_urls()[0]
 
 
-def _single(env: Any) -> SingleEnvSimulationConfig:
+def _single(env: WorldSource | SingleEnvSimulationConfig | BatchEnv) -> SingleEnvSimulationConfig:
     """The configuration of a simulation in a world, however that is given."""
     if isinstance(env, SingleEnvSimulationConfig):
         return env
     return SingleEnvSimulationConfig.model_validate({"env": getattr(env, "env_config", env)})
-
-
-def _name(world: Any) -> str:
-    return world if isinstance(world, str) else "custom"
 
 
 def _drawn(world: SimWorld, episode: PlayedEpisode) -> str:

@@ -20,9 +20,10 @@ from metta_jax.agent import forward
 from metta_jax.agent.network import Recurrent
 from metta_jax.agent.tables import AgentTables
 from metta_jax.mettagrid import EnvParams, EnvState, step
-from metta_jax.mettagrid.environment import drawn_keys, shared_rules
+from metta_jax.mettagrid.batching import shared_rules
+from metta_jax.mettagrid.environment import drawn_keys
 from metta_jax.mettagrid.types import Layout
-from metta_jax.sim.frames import Frame, empty_frames, take_frame, write_frame
+from metta_jax.replays.frames import Frame, empty_frames, take_frame, write_frame
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,9 +57,9 @@ class Episodes(flax.struct.PyTreeNode):
     """N running episodes."""
 
     env: EnvState  # [N, ...]
-    observation: jax.Array  # [N, A, tokens, 3] uint8
+    observation: jax.Array  # uint8 [N, A, tokens, 3]
     recurrent: tuple[Recurrent, ...]  # by policy, each [layers, N * its agents, hidden]
-    key: jax.Array  # [N] typed keys that actions are drawn from
+    key: jax.Array  # typed keys [N] that actions are drawn from
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -66,8 +67,8 @@ def start(program: Program, params: EnvParams, key: jax.Array, episode: jax.Arra
     """Episodes before their first step.
 
     Args:
-      key: of the simulation. Episode i is a function of it and of i alone, not of how many play beside it.
-      episode: int32 `[N]`, numbers of the episodes. Number i plays map i modulo the number of maps.
+      key: of the simulation. Episode i is a function of it and of i alone, not of how many play alongside it.
+      episode: int32 [N], numbers of the episodes. Number i plays map i modulo the number of maps.
     """
     keys = jax.vmap(lambda i: jax.random.split(jax.random.fold_in(key, i)))(episode)
     num_maps = params.maps.height.shape[0]
@@ -80,7 +81,7 @@ def start(program: Program, params: EnvParams, key: jax.Array, episode: jax.Arra
 def play(
     program: Program, params: EnvParams, minds: tuple[Mind, ...], state: Episodes, num_steps: jax.Array
 ) -> tuple[Episodes, Frame | None]:
-    """Plays `num_steps` (int32 [], data) steps; at most `num_frames` if they are recorded.
+    """Play `num_steps` (int32 [], data) steps; at most `num_frames` if they are recorded.
 
     Returns:
       The state, and frames `[num_frames, N, ...]` of which the first `num_steps` are written; None without recording.
@@ -103,14 +104,14 @@ def play(
 
 @functools.partial(jax.jit, static_argnums=0)
 def first_frame(layout: Layout, env: EnvState) -> Frame:
-    """The frame of states before the first step: nobody has done anything."""
+    """The frame of states before the first step: no agent has done anything."""
     shape = env.cell.shape
     nothing = jnp.zeros((*shape, 2), jnp.int32)
     return take_frame(layout, env, nothing, jnp.zeros(shape, bool), jnp.zeros(shape, jnp.float32))
 
 
 def _act(program: Program, minds: tuple[Mind, ...], state: Episodes) -> tuple[jax.Array, tuple[Recurrent, ...]]:
-    """Actions int32 `[N, A, 2]` of all policies, and what they remember."""
+    """Actions int32 [N, A, 2] of all policies, and what they remember."""
     num_envs = state.env.step.shape[0]
     keys = jax.vmap(jax.random.fold_in)(state.key, state.env.step)
     actions, memories, first = [], [], 0
@@ -118,11 +119,11 @@ def _act(program: Program, minds: tuple[Mind, ...], state: Episodes) -> tuple[ja
         observation = jax.lax.slice_in_dim(state.observation, first, first + seats.num_agents, axis=1)
         flat = observation.reshape(-1, *observation.shape[2:])
         no_reset = jnp.zeros((flat.shape[0],), bool)  # memories begin with the episode
-        outputs, memory = forward.act(seats.network, mind.params, mind.tables, flat, memory, no_reset, None)
-        action, log_probs = outputs[0], outputs[4]
+        output, memory = forward.act(seats.network, mind.params, mind.tables, flat, memory, no_reset, None)
+        action = output.action
         if not program.greedy:
             seat_keys = jax.vmap(lambda key, number=number: jax.random.fold_in(key, number))(keys)
-            log_probs = log_probs.reshape(num_envs, seats.num_agents, -1)
+            log_probs = output.log_probs.reshape(num_envs, seats.num_agents, -1)
             drawn = jax.vmap(lambda key, x: jax.random.categorical(key, x, axis=-1))(seat_keys, log_probs)
             action = mind.tables.flat_actions[drawn.reshape(-1)]
         actions.append(action.reshape(num_envs, seats.num_agents, 2))

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metta_jax.sim.eval_stats_db import EvalStatsDB
+
+if TYPE_CHECKING:
+    from metta_jax.config import SimulationSuiteConfig
+    from metta_jax.sim.simulation import SimulationResults
+    from metta_jax.sim.suite import SimulationSuite
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,14 +87,16 @@ def score_policy(
     )
 
 
-def extract_scores(results: Any, suite: Any = None) -> EvalRewardSummary:
+def extract_scores(
+    results: SimulationResults, suite: SimulationSuite | SimulationSuiteConfig | None = None
+) -> EvalRewardSummary:
     """Scores of the evaluated policy.
 
     Args:
       results: of `Simulation.simulate` or `SimulationSuite.simulate`.
       suite: a SimulationSuite, its configuration, or None; only its simulations count.
     """
-    config = getattr(suite, "config", suite)
+    config: Any = getattr(suite, "config", suite)
     names = None if config is None else config.simulations
     return score_policy(results.stats_db, results.policy_key, results.policy_version, names)
 

@@ -4,32 +4,37 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import os
 import time
 import warnings
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from metta_jax.agent import SavedPolicies
 from metta_jax.agent.device import find_device
 from metta_jax.config import SingleEnvSimulationConfig
+from metta_jax.mettagrid.arguments import check_key, is_key
+from metta_jax.mettagrid.device import Device
 from metta_jax.mettagrid.inspect import episode_stats
 from metta_jax.mettagrid.map_hash import map_hash
 from metta_jax.mettagrid.types import StatsLevel
+from metta_jax.replays.encoding import encode_replay
+from metta_jax.replays.file import SUFFIX, write_replay
 from metta_jax.sim.episodes import PlayedEpisode, play_episodes
 from metta_jax.sim.eval_stats_db import EvalStatsDB
-from metta_jax.sim.players import Player, load_npc, read_player, seats
-from metta_jax.sim.replay_encoding import encode_replay
-from metta_jax.sim.replay_file import SUFFIX, write_replay
+from metta_jax.sim.numbers import episode_numbers
+from metta_jax.sim.players import PlayedPolicy, Player, load_npc, read_player, seats
 from metta_jax.sim.scores import EvalRewardSummary, score_policy
 from metta_jax.sim.stats_db import utc
 from metta_jax.sim.urls import http_url
-from metta_jax.sim.world import SimWorld, flattened, make_world, map_size
+from metta_jax.sim.world import SimWorld, flattened, make_world, map_size, with_content
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -45,6 +50,25 @@ class SimulationResults:
     policy_key: str = ""
     policy_version: int = 0
 
+    def summary(self) -> dict[str, dict[str, float]]:
+        """The numbers of `evaluate_policy` by simulation, of the policy that was evaluated.
+
+        "mean_reward_sum" adds up the agents that it played in an episode, "mean_reward_per_agent" is their mean, as in
+        `scores`.
+        """
+        rows = self.stats_db.rows(
+            "SELECT ps.sim_name, SUM(COALESCE(CAST(am.value AS DOUBLE), 0)), ANY_VALUE(e.step_count), COUNT(*) "
+            "FROM policy_simulation_agent_samples ps JOIN episodes e ON e.id = ps.episode_id "
+            "LEFT JOIN agent_metrics am "
+            "ON am.episode_id = ps.episode_id AND am.agent_id = ps.agent_id AND am.metric = 'reward' "
+            "WHERE ps.policy_key = ? AND ps.policy_version = ? GROUP BY ps.sim_name, ps.episode_id ORDER BY ALL",
+            [self.policy_key, self.policy_version],
+        )
+        return {
+            name: episode_numbers([row[1] for row in group], [row[2] for row in group], group[0][3])
+            for name, group in ((name, list(part)) for name, part in itertools.groupby(rows, key=lambda row: row[0]))
+        }
+
     def __enter__(self) -> Self:
         return self
 
@@ -52,12 +76,12 @@ class SimulationResults:
         self.close()
 
     def close(self) -> None:
-        """Closes the database."""
+        """Close the database."""
         self.stats_db.close()
 
 
 class Simulation:
-    """Plays exactly `config.num_episodes` episodes, side by side, in one compiled program.
+    """Play exactly `config.num_episodes` episodes, side by side, in one compiled program.
 
     Args:
       name: `category/name`.
@@ -87,9 +111,9 @@ class Simulation:
         self,
         name: str,
         config: SingleEnvSimulationConfig,
-        policy_pr: Any,
-        policy_store: Any = None,
-        device: Any = None,
+        policy_pr: PlayedPolicy | Player,
+        policy_store: SavedPolicies | None = None,
+        device: Device | str | None = None,
         vectorization: str = "serial",
         sim_suite_name: str = "",
         stats_dir: str | os.PathLike[str] | None = None,
@@ -101,15 +125,16 @@ class Simulation:
         include_initial: bool = False,
         replay_base_url: str | None = None,
         episode_tags: Sequence[str] = (),
-        stats_client: Any = None,
-        stats_epoch_id: Any = None,
+        stats_client: object = None,
+        stats_epoch_id: object = None,
         wandb_policy_name: str | None = None,
-        eval_task_id: Any = None,
+        eval_task_id: object = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         del vectorization, stats_client, stats_epoch_id, wandb_policy_name, eval_task_id
         if not isinstance(config, SingleEnvSimulationConfig):
             config = SingleEnvSimulationConfig.model_validate(config)
+        config = with_content(config)
         self.name, self.config, self.suite = name, config, sim_suite_name
         self.stats_dir = local_directory("stats_dir", stats_dir)
         self.replay_dir = local_directory("replay_dir", replay_dir)
@@ -122,7 +147,7 @@ class Simulation:
         key = typed_key(key)
         map_key, self._key = jax.random.split(key)
         seed = int(jax.random.bits(map_key, (), "uint32"))
-        self.world = make_world(config, seed=seed, num_episodes=config.num_episodes, stats=stats)
+        self.world = make_world(config, seed=seed, num_episodes=config.num_episodes, stats=stats, device=self._device)
         ours, theirs = seats(config, self.world.grid.num_agents)
         self.players = [(candidate.bind(self.world.grid), ours)]
         if theirs:
@@ -135,7 +160,7 @@ class Simulation:
         return self.players[0][0]
 
     def simulate(self) -> SimulationResults:
-        """Plays all episodes and writes results and replays. Warns if the time limit left episodes out."""
+        """Play all episodes and write results and replays. Warns if the time limit left episodes out."""
         db = EvalStatsDB(None if self.stats_dir is None else self.stats_dir / f"{self.id}.duckdb")
         try:
             urls = self.record_into(db)
@@ -152,7 +177,7 @@ class Simulation:
         )
 
     def record_into(self, db: EvalStatsDB, world: SimWorld | None = None) -> list[str]:
-        """Plays all episodes, records them in a database, writes replays and returns their addresses.
+        """Play all episodes, record them in a database, write replays and return their addresses.
 
         An episode that the database has already, from the same run before, is not recorded again.
 
@@ -262,6 +287,7 @@ def typed_key(key: jax.Array | None) -> jax.Array:
     """The key, `jax.random.key(0)` for None; a ValueError unless it is a typed key."""
     if key is None:
         return jax.random.key(0)
-    if not isinstance(key, jax.Array) or not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
-        raise ValueError(f"key: {type(key).__name__} is not a typed key as jax.random.key(seed) makes one")
+    if is_key(key) and not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        raise ValueError("key: is an old-style key; a typed key is needed, such as jax.random.key(seed)")
+    check_key(key)
     return key

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Self
 
 import duckdb
 
+from metta_jax.config.database_path import database_path
 from metta_jax.sim.schema import EPISODE_TABLES
 
 IN_MEMORY = ":memory:"
@@ -29,18 +30,19 @@ class StatsDB:
       con: the DuckDB connection.
 
     Raises:
-      ValueError: the file is not a DuckDB database.
+      ValueError: the file is not a DuckDB database, or has a path that DuckDB would misread.
     """
 
     tables: ClassVar[Mapping[str, str]] = EPISODE_TABLES
     views: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, path: str | os.PathLike[str] | None = None):
-        self.path = IN_MEMORY if path is None else _local_path(path)
+        self.path = database = IN_MEMORY if path is None else _local_path(path)
         if self.path != IN_MEMORY:
+            database = database_path("path", self.path)
             Path(self.path).parent.mkdir(parents=True, exist_ok=True)
         try:
-            self.con = duckdb.connect(self.path)
+            self.con = duckdb.connect(database)
         except duckdb.Error as error:
             raise ValueError(f"{self.path}: cannot be opened as a DuckDB database: {_one_line(error)}") from None
         for name, columns in self.tables.items():
@@ -50,7 +52,7 @@ class StatsDB:
 
     @classmethod
     def from_uri(cls, path: str | os.PathLike[str]) -> Self:
-        """Opens the database of an existing file: `with StatsDB.from_uri(path) as db`.
+        """Open the database of an existing file: `with StatsDB.from_uri(path) as db`.
 
         Raises:
           FileNotFoundError: there is no such file.
@@ -65,7 +67,7 @@ class StatsDB:
         self.close()
 
     def close(self) -> None:
-        """Writes everything out and closes the file; again does nothing."""
+        """Write everything out and close the file; a second call does nothing."""
         self.con.close()
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
@@ -94,7 +96,7 @@ class StatsDB:
         replay_url: str | None = None,
         created_at: datetime | None = None,
     ) -> None:
-        """Adds one episode in one transaction: all of it or nothing.
+        """Add one episode in one transaction: all of it or nothing.
 
         Args:
           attributes: {name: value}, stored as text. agent_metrics: {agent: {metric: value}}.
@@ -118,7 +120,7 @@ class StatsDB:
         return [url for (url,) in found]
 
     def merge_in(self, other: StatsDB | str | os.PathLike[str]) -> None:
-        """Adds what another database (or the file of one) has; where keys exist already, this one's rows stay."""
+        """Add what another database (or the file of one) has; where keys exist already, this one's rows stay."""
         if isinstance(other, StatsDB):
             self._merge(other)
         else:
@@ -129,7 +131,7 @@ class StatsDB:
                 self._merge(opened)
 
     def export(self, dest: str | os.PathLike[str]) -> None:
-        """Writes this database to a file; what is there already stays, see `merge_in`."""
+        """Write this database to a file; what is there already stays, see `merge_in`."""
         path = _local_path(dest)
         if self._is_file(path):
             self.con.execute("CHECKPOINT")
@@ -194,7 +196,7 @@ class StatsDB:
         return self.path != IN_MEMORY and path != IN_MEMORY and Path(self.path).resolve() == Path(path).resolve()
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self) -> Generator[None]:
         self.con.execute("BEGIN TRANSACTION")
         try:
             yield

@@ -58,7 +58,7 @@ def http_url(path: str | os.PathLike[str], base_url: str | None = None, root: st
       root: a directory.
 
     Returns:
-      `base_url` and the path relative to `root`; without a base the path as it is, and the log says what is missing.
+      `base_url` and the path relative to `root`; without a base the path unchanged, and the log says what is missing.
 
     Raises:
       ValueError: `path` is not inside `root`.

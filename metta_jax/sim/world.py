@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from metta_jax import worlds
 from metta_jax.config import EnvConfig, SingleEnvSimulationConfig
-from metta_jax.config.base import FrozenDict, deep_merge
-from metta_jax.config.frozen_dict import thaw
-from metta_jax.mapgen import MapBuilder, build_maps
+from metta_jax.config.base import deep_merge
+from metta_jax.frozen_dict import thaw
 from metta_jax.mettagrid import EnvParams, MettaGrid
 from metta_jax.mettagrid.build import build_layout, build_params
+from metta_jax.mettagrid.device import Device
+from metta_jax.mettagrid.engine_path import choose_path
 from metta_jax.mettagrid.map_pool import MapCounts, read_maps
 from metta_jax.mettagrid.types import Layout, StatsLevel
+from metta_jax.worlds.source import draw_maps, is_file, is_name, read_world
 
 MAX_MAPS = 64  # of one simulation: episode i plays map i modulo this
 
@@ -52,25 +53,27 @@ class SimWorld:
         """The same world in arrays with room for `counts`; nothing that happens in it changes."""
         if counts == self.counts:
             return self
-        layout = build_layout(self.grid.config, counts, self.layout.stats)
+        layout = build_layout(self.grid.config, counts, self.layout.stats, self.layout.path)
         cells = read_maps(self.grid.config, list(self.maps))
         return dataclasses.replace(self, layout=layout, params=build_params(self.grid.config, layout, cells))
 
 
-def make_world(config: SingleEnvSimulationConfig, *, seed: int, num_episodes: int, stats: StatsLevel) -> SimWorld:
-    """The world of a simulation, with a map for each episode but at most `MAX_MAPS`.
+def make_world(
+    config: SingleEnvSimulationConfig,
+    *,
+    seed: int,
+    num_episodes: int,
+    stats: StatsLevel,
+    device: Device | None = None,
+) -> SimWorld:
+    """The world of a simulation on a jax.Device, with a map for each episode but at most `MAX_MAPS`.
 
     Raises:
       ValueError: no such world; an override that does not fit; a game without a step limit, whose episodes never end.
     """
-    world = resolve_env(config)
-    builder = world.map_builder
-    if not isinstance(builder, MapBuilder):
-        raise ValueError(f"env.map_builder: {builder!r} is no map builder, it has no method build(rng)")
-    if world.game.max_steps < 1:
-        raise ValueError("env.game.max_steps: 0 means no limit; episodes that are evaluated must end")
-    maps = [m.to_lists() for m in build_maps(builder, seed=seed, num_maps=min(num_episodes, MAX_MAPS))]
-    grid = MettaGrid(world.game, maps, stats=stats)
+    world = playable_env(config)
+    maps = [m.to_lists() for m in draw_maps(world, seed=seed, num_maps=min(num_episodes, MAX_MAPS))]
+    grid = MettaGrid(world.game, maps, stats=stats, engine_path=choose_path(device))
     return SimWorld(
         env=env_name(config),
         config=world,
@@ -80,6 +83,19 @@ def make_world(config: SingleEnvSimulationConfig, *, seed: int, num_episodes: in
         maps=tuple(maps),
         seed=seed,
     )
+
+
+def playable_env(config: SingleEnvSimulationConfig) -> EnvConfig:
+    """`resolve_env`, checked for whether episodes can be played there to their end; raises like `make_world`."""
+    world = resolve_env(config)
+    if world.game.max_steps < 1:
+        raise ValueError("env.game.max_steps: 0 means no limit; episodes that are evaluated or recorded must end")
+    return world
+
+
+def with_content(config: SingleEnvSimulationConfig) -> SingleEnvSimulationConfig:
+    """The same simulation with what its file holds in place of the file: what is recorded must not change with it."""
+    return config.replace(env=read_world(config.env, name="env")) if is_file(config.env) else config
 
 
 def env_name(config: SingleEnvSimulationConfig) -> str:
@@ -105,33 +121,15 @@ def resolve_env(config: SingleEnvSimulationConfig) -> EnvConfig:
     if isinstance(game, Mapping) and "map_builder" in game:
         overrides["game"] = {key: value for key, value in game.items() if key != "map_builder"}
         overrides = deep_merge(overrides, {"map_builder": game["map_builder"]})
-    world = config.env
-    if isinstance(world, str):
-        num_agents = game.get("num_agents") if isinstance(game, Mapping) else None
-        world = worlds.get(world, num_agents=num_agents if isinstance(num_agents, int) else None)
+    num_agents = game.get("num_agents") if isinstance(game, Mapping) else None
+    options = {"num_agents": num_agents} if is_name(config.env) and isinstance(num_agents, int) else {}
+    world = read_world(config.env, name="env", **options)
     if not overrides:
         return world
-    builder = overrides.get("map_builder")
-    if isinstance(builder, Mapping):
-        overrides["map_builder"] = _changed("map_builder", world.map_builder, builder)
-    return world.replace(overrides)
-
-
-def _changed(name: str, old: Any, changes: Any) -> Any:
-    """A dataclass or a mapping with some values changed, at every depth; anything else is replaced."""
-    if not isinstance(changes, Mapping):
-        return changes
-    if isinstance(old, Mapping):
-        return FrozenDict(deep_merge(old, changes))
-    if not dataclasses.is_dataclass(old) or isinstance(old, type):
-        return FrozenDict(changes)
-    known = [field.name for field in dataclasses.fields(old) if field.init]
-    for key in changes:
-        if key not in known:
-            raise ValueError(f"env_overrides.{name}: {type(old).__name__} has no {key!r}; known are {', '.join(known)}")
-    return dataclasses.replace(
-        old, **{key: _changed(f"{name}.{key}", getattr(old, key), value) for key, value in changes.items()}
-    )
+    try:
+        return world.replace(overrides)
+    except ValueError as error:
+        raise ValueError(f"env_overrides.{error}") from None
 
 
 def flattened(config: EnvConfig) -> dict[str, str]:

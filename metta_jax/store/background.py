@@ -5,11 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
 
 
 class BackgroundSaver:
-    """Runs writes in a thread, one after another; thread-safe.
+    """Run writes in a thread, in order; thread-safe.
 
     `submit` waits for the write before it and raises its error, as do `wait` and the end of a `with` block. Leave the
     block or call `wait` before the program ends: a write that the interpreter's end catches is given up, which loses
@@ -21,15 +20,15 @@ class BackgroundSaver:
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
 
-    def submit(self, write: Callable[[], Any]) -> None:
-        """Starts a write as soon as the one before it has ended. It must not touch arrays that may be donated."""
+    def submit(self, write: Callable[[], object]) -> None:
+        """Start a write as soon as the one before it has ended. It must not touch arrays that may be donated."""
         with self._lock:
             self._finish()
             self._thread = threading.Thread(target=self._run, args=(write,), name="metta_jax-save")
             self._thread.start()
 
     def wait(self) -> None:
-        """Returns when nothing is being written. Raises the error of the last write, once."""
+        """Return when nothing is being written. Raises the error of the last write, once."""
         with self._lock:
             self._finish()
 
@@ -44,7 +43,7 @@ class BackgroundSaver:
         elif self._thread is not None:  # the error on its way out is the one to report
             self._thread.join()
 
-    def _run(self, write: Callable[[], Any]) -> None:
+    def _run(self, write: Callable[[], object]) -> None:
         try:
             write()
         except BaseException as error:

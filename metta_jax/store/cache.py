@@ -32,7 +32,7 @@ class LRUCache(Generic[Value]):
             return self._values[key]
 
     def put(self, key: str, value: Value) -> None:
-        """Adds or replaces a value; it is the one that was used last."""
+        """Add or replace a value; it is the one that was used last."""
         with self._lock:
             self._values[key] = value
             self._values.move_to_end(key)
@@ -40,12 +40,12 @@ class LRUCache(Generic[Value]):
                 self._values.popitem(last=False)
 
     def discard(self, key: str) -> None:
-        """Forgets a value, if it is there."""
+        """Forget a value, if it is there."""
         with self._lock:
             self._values.pop(key, None)
 
     def clear(self) -> None:
-        """Forgets all values."""
+        """Forget all values."""
         with self._lock:
             self._values.clear()
 

@@ -8,6 +8,7 @@ document.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from collections.abc import Mapping
@@ -19,10 +20,11 @@ from pydantic import BeforeValidator, Field
 
 from metta_jax.config.base import Config, ConfigError
 from metta_jax.config.fields import as_tuple
-from metta_jax.config.frozen_dict import FrozenMapping
+from metta_jax.frozen_dict import FrozenMapping
 from metta_jax.store.arrays import check_leaves, describe_leaves, named_leaves, read_arrays, write_arrays
 from metta_jax.store.files import (
     DamagedError,
+    SaveError,
     check_files,
     checksums,
     existing,
@@ -69,18 +71,20 @@ class Contents(Config, frozen=True):
 
 
 def save_pytree(path: str | os.PathLike[str], tree: Any) -> Path:
-    """Writes a pytree of arrays, typed keys included, and returns its directory.
+    """Write a pytree of arrays, typed keys included, and return its directory.
 
-    A crash leaves either the old checkpoint at `path` or the new one. Blocks until everything is on disk.
+    A crash leaves either the old checkpoint at `path` or the new one. Blocks until everything is on disk and has been
+    read back and compared. A link at `path` is replaced, not followed.
 
     Raises:
-      ValueError: a leaf is no array; names it.
+      ValueError: a leaf is not an array (the error names it), or `path` holds something other than a checkpoint.
+      SaveError: it could not be written; an OSError. What was at `path` is unchanged.
     """
     return write_checkpoint(Path(path).absolute(), named_leaves(tree), {}, json_name=_LEAVES, arrays_name=_ARRAYS)
 
 
 def load_pytree(path: str | os.PathLike[str], template: State) -> State | None:
-    """Reads what `save_pytree` wrote.
+    """Read what `save_pytree` wrote.
 
     Args:
       path: the checkpoint's directory.
@@ -107,11 +111,20 @@ def load_pytree(path: str | os.PathLike[str], template: State) -> State | None:
 def write_checkpoint(
     target: Path, leaves: Mapping[str, Any], document: Mapping[str, Any], *, json_name: str, arrays_name: str
 ) -> Path:
-    """Writes arrays and a JSON-able document as the directory `target`, which it returns."""
-    with new_directory(target) as temporary:
-        write_arrays(temporary / arrays_name, leaves)
-        contents = {"leaves": describe_leaves(leaves), "files": checksums(temporary / arrays_name)}
-        write_json(temporary / json_name, {"format": FORMAT, **document, **contents})
+    """Write arrays and a JSON-able document as the directory `target`, which it returns.
+
+    Raises SaveError if that fails, ValueError if `target` is something other than a checkpoint.
+    """
+    try:
+        with new_directory(target) as temporary:
+            write_arrays(temporary / arrays_name, leaves)
+            contents = {"leaves": describe_leaves(leaves), "files": checksums(temporary / arrays_name)}
+            write_json(temporary / json_name, {"format": FORMAT, **document, **contents})
+            # The arrays were read back by `write_arrays` and `checksums`; this reads back the document itself.
+            read_document(temporary, json_name)
+    except (OSError, DamagedError) as error:
+        number, problem = getattr(error, "errno", None), getattr(error, "strerror", None)
+        raise SaveError(number or errno.EIO, f"could not be saved: {problem or error}", str(target)) from None
     return target
 
 
@@ -119,7 +132,7 @@ def read_document(path: Path, json_name: str) -> dict[str, Any]:
     """The document of a checkpoint, checked as far as it describes the arrays; the rest is the caller's to check.
 
     Raises:
-      DamagedError: there is none, or it is not what was written. ValueError: it has another format.
+      DamagedError: the document is missing, or is not what was written. ValueError: it has another format.
     """
     if not (path / json_name).exists():
         raise DamagedError(f"{path}: not a checkpoint: {json_name} is missing or cannot be read")
@@ -135,7 +148,7 @@ def read_document(path: Path, json_name: str) -> dict[str, Any]:
 
 
 def change_document(path: Path, json_name: str, changes: Mapping[str, Any]) -> None:
-    """Writes other values into the document of a checkpoint, atomically; the arrays stay as they are."""
+    """Write other values into the document of a checkpoint, atomically; the arrays stay unchanged."""
     replace_json(path / json_name, {"format": FORMAT, **read_document(path, json_name), **changes})
 
 

@@ -15,11 +15,11 @@ _logger = logging.getLogger(__name__)
 
 
 def cleanup_old_policies(checkpoint_dir: str | os.PathLike[str], keep_last_n: int = 5) -> list[Path]:
-    """Deletes all policies of a directory but the `keep_last_n` of the highest epochs.
+    """Delete all policies of a directory but the `keep_last_n` of the highest epochs.
 
-    Kept beside those: the policies that a training state names, model_0000 while there are training states (a run
+    Kept in addition: the policies that a training state names, model_0000 while there are training states (a run
     that resumes goes back to it), the policies that a kept one was started from (initial_pr), damaged directories,
-    which are named in a warning, links, and everything that is no policy.
+    which are named in a warning, links, and everything that is not a policy.
 
     Returns:
       The deleted directories, by epoch; [] if there is no such directory.

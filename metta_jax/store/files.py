@@ -1,8 +1,8 @@
 """Directories that appear whole or not at all, and checks that they are still what was written.
 
-Names that begin with a dot belong to this module: `.<name>.<host>-<pid>-<token>.new` is being written,
-`.<name>.old` was replaced, `.<name>.<token>.deleted` is on its way out. All of them are ignored by readers, except that
-`.<name>.old` stands in for `<name>` when a crash came between the two renames of a replacement.
+Names that begin with a dot belong to this module: `.<name>.<host>-<pid>-<token>.new` is being written, or about to be
+(`.locking`), `.<name>.old` was replaced, `.<name>.<token>.deleted` is being deleted. Readers ignore all of
+them, except that `.<name>.old` stands in for `<name>` after a crash between the two renames of a replacement.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import platform
 import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from metta_jax.store.locks import locked
+from metta_jax.store.places import DELETED, REPLACED, UNFINISHED, aside, check_place, hidden_name, is_replaceable
+
 MAX_JSON_BYTES = 64 * 2**20
 
-_UNFINISHED = re.compile(r"^\..+\.(?P<host>[A-Za-z0-9_]+)-(?P<pid>[0-9]+)-[0-9a-f]{8}\.new$")
-_REPLACED = re.compile(r"^\.(?P<name>.+)\.old$")
-_DELETED = re.compile(r"^\..+\.[0-9a-f]{8}\.deleted$")
 _CHECKSUM = "sha256"
 _CLOCK_SLACK = 2.0  # seconds; start times of processes are known less exactly than times of files
 
@@ -34,30 +34,42 @@ class DamagedError(ValueError):
     """What is on disk is not what was written: truncated, changed, or never complete."""
 
 
+class SaveError(OSError):
+    """A checkpoint could not be written; what was there before is unchanged. The message is one line."""
+
+
 @contextmanager
-def new_directory(target: Path) -> Iterator[Path]:
-    """A fresh directory beside `target` to write into; it takes the place of `target` when the block ends.
+def new_directory(target: Path) -> Generator[Path]:
+    """A fresh directory next to `target` to write into; it takes the place of `target` when the block ends.
 
     If the block or the process ends early, `target` is what it was. Leftovers of dead writers are removed.
+
+    Raises ValueError if `target` is something other than a checkpoint.
     """
+    check_place(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     remove_leftovers(target.parent)
-    temporary = target.with_name(f".{target.name}.{_host()}-{os.getpid()}-{secrets.token_hex(4)}.new")
-    temporary.mkdir()
+    writer = f"{_host()}-{os.getpid()}-{secrets.token_hex(4)}"
+    temporary = target.with_name(hidden_name(target.name, f".{writer}.new"))
+    unlocked = target.with_name(hidden_name(target.name, f".{writer}.locking"))
     try:
-        yield temporary
-        _flush(temporary)
-        _put_in_place(temporary, target)
+        unlocked.mkdir()
+        with locked(unlocked):  # so that under its final name it is never seen without its lock
+            unlocked.rename(temporary)
+            yield temporary
+            _flush(temporary)
+            _put_in_place(temporary, target)
     except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
+        for path in (unlocked, temporary):
+            shutil.rmtree(path, ignore_errors=True)
         raise
     _flush(target.parent)
 
 
 def existing(target: Path) -> Path:
     """Where the content of `target` is: there, or under the name that it has in the middle of a replacement."""
-    aside = _aside(target)
-    return aside if not target.exists() and aside.exists() else target
+    replaced = aside(target)
+    return replaced if not target.exists() and replaced.exists() else target
 
 
 def finished_names(parent: Path) -> list[str]:
@@ -66,7 +78,7 @@ def finished_names(parent: Path) -> list[str]:
         return []
     names = set()
     for entry in parent.iterdir():
-        replaced = _REPLACED.match(entry.name)
+        replaced = REPLACED.match(entry.name)
         name = replaced["name"] if replaced else entry.name
         if entry.is_dir() and not name.startswith("."):
             names.add(name)
@@ -74,29 +86,32 @@ def finished_names(parent: Path) -> list[str]:
 
 
 def delete_directory(path: Path) -> None:
-    """Deletes a directory; it disappears at once, however long the deletion takes."""
-    shutil.rmtree(_aside(path), ignore_errors=True)  # first, or it would stand in for what is deleted
-    if path.exists():
-        doomed = path.with_name(f".{path.name}.{secrets.token_hex(4)}.deleted")
+    """Delete a directory; it disappears at once, however long the deletion takes."""
+    replaced = aside(path)
+    if replaced.is_symlink() or is_replaceable(replaced):
+        _remove(replaced)  # first, or it would stand in for what is deleted
+    if os.path.lexists(path):
+        doomed = path.with_name(hidden_name(path.name, f".{secrets.token_hex(4)}.deleted"))
         path.rename(doomed)
-        shutil.rmtree(doomed, ignore_errors=True)
+        _remove(doomed)
 
 
 def remove_leftovers(parent: Path) -> None:
-    """Removes what crashed writers left in `parent`; what a living process writes stays."""
+    """Remove what crashed writers left in `parent`; what a living process writes stays."""
     for entry in list(parent.iterdir()):
-        unfinished, replaced = _UNFINISHED.match(entry.name), _REPLACED.match(entry.name)
+        unfinished, replaced = UNFINISHED.match(entry.name), REPLACED.match(entry.name)
         is_leftover = (
-            (unfinished is not None and _is_abandoned(entry, unfinished["host"], int(unfinished["pid"])))
+            (unfinished is not None and _is_abandoned(entry, *unfinished.groups()))
             or (replaced is not None and (parent / replaced["name"]).exists())
-            or _DELETED.match(entry.name) is not None
+            or DELETED.match(entry.name) is not None
         )
-        if is_leftover and entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry, ignore_errors=True)
+        # Hidden directories of others may match these patterns too.
+        if is_leftover and (unfinished is not None or is_replaceable(entry)):
+            _remove(entry)
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
-    """Writes a JSON document with a checksum of its content, through to the disk."""
+    """Write a JSON document with a checksum of its content, through to the disk."""
     checked = {**document, _CHECKSUM: _digest(document)}
     with path.open("w", encoding="utf-8") as file:
         json.dump(checked, file, indent=1, allow_nan=False)
@@ -117,7 +132,7 @@ def replace_json(path: Path, document: Mapping[str, Any]) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Reads what `write_json` wrote.
+    """Read what `write_json` wrote.
 
     Raises:
       DamagedError: missing, no plain file, too large, no JSON object, nested too deeply, or not what was written.
@@ -154,7 +169,7 @@ def checksums(directory: Path) -> dict[str, dict[str, Any]]:
 
 
 def check_files(directory: Path, expected: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raises DamagedError, with the file's name, unless exactly these files are below `directory`, unchanged.
+    """Raise DamagedError, with the file's name, unless exactly these files are below `directory`, unchanged.
 
     No name of `expected` is opened: it is only compared with what is there.
     """
@@ -201,28 +216,41 @@ def _plain_files(directory: Path) -> Iterator[Path]:
 
 def _put_in_place(temporary: Path, target: Path) -> None:
     """Two renames: between them the old content is under another name, where `existing` finds it."""
-    aside = _aside(target)
-    if target.exists():
-        shutil.rmtree(aside, ignore_errors=True)
-        target.rename(aside)
+    replaced = aside(target)
+    if os.path.lexists(target):
+        _remove(replaced)
+        target.rename(replaced)
     temporary.rename(target)
-    shutil.rmtree(aside, ignore_errors=True)
+    _remove(replaced)
 
 
-def _aside(target: Path) -> Path:
-    return target.with_name(f".{target.name}.old")
+def _remove(path: Path) -> None:
+    """Delete a directory or a link, not the target of the link. What cannot be deleted stays."""
+    if path.is_symlink():
+        path.unlink(missing_ok=True)
+    else:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _host() -> str:
     return re.sub(r"[^A-Za-z0-9_]", "_", platform.node()) or "host"
 
 
-def _is_abandoned(directory: Path, host: str, pid: int) -> bool:
-    """Whether the process that writes there is gone. Of other hosts' processes nothing is known."""
+def _is_abandoned(directory: Path, host: str, pid: str, stage: str) -> bool:
+    """Whether the process that writes there is gone; False for other hosts, whose processes are unknown.
+
+    The writer holds a lock, which is immune to clock changes. Only where there are no locks do start times distinguish
+    a process from a later one with the same number.
+    """
     if host != _host():
         return False
+    if stage == "locking":  # empty, and about to be locked
+        return not psutil.pid_exists(int(pid))
+    with locked(directory) as is_free:
+        if is_free is not None:
+            return is_free
     try:
-        return psutil.Process(pid).create_time() > directory.stat().st_mtime + _CLOCK_SLACK
+        return psutil.Process(int(pid)).create_time() > directory.stat().st_mtime + _CLOCK_SLACK
     except psutil.NoSuchProcess:
         return True
     except (psutil.Error, OSError):

@@ -27,7 +27,7 @@ def make_model_name(epoch: int) -> str:
 
 
 def state_directory(checkpoint_dir: Path, rollout_count: int) -> Path:
-    """Where the training state after so many rollouts is."""
+    """Where the training state after this many rollouts is."""
     return checkpoint_dir / TRAINER_STATE / str(rollout_count)
 
 

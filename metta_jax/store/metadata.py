@@ -1,4 +1,4 @@
-"""What is known about a policy beside its network: a mapping with four fields that are always there."""
+"""What is known about a policy apart from its network: a mapping with four fields that are always there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class PolicyMetadata(dict[str, Any]):
     """A dictionary whose items are attributes too.
 
     agent_step, epoch, generation (int, 0 if not given) and train_time (seconds, 0.0) cannot be removed; anything else
-    that JSON can hold may stand beside them: `PolicyMetadata(epoch=3, score=0.9).score`.
+    that JSON can hold may be added to them: `PolicyMetadata(epoch=3, score=0.9).score`.
     """
 
     def __init__(self, values: Mapping[str, Any] | None = None, /, **fields: Any) -> None:
@@ -64,7 +64,7 @@ class PolicyMetadata(dict[str, Any]):
         return super().pop(name, *default)
 
     def popitem(self) -> tuple[str, Any]:
-        """Removes the last item that is not required; KeyError if there is none."""
+        """Remove the last item that is not required; KeyError if there is none."""
         for name in reversed(list(self)):
             if name not in REQUIRED_FIELDS:
                 return name, super().pop(name)

@@ -20,7 +20,7 @@ from metta_jax.agent.presets import preset
 from metta_jax.config.agent import AGENT_PRESETS, AgentConfig
 from metta_jax.config.base import Config
 from metta_jax.config.fields import Count, Names, PositiveInt, as_tuple, within
-from metta_jax.config.frozen_dict import FrozenMapping, thaw
+from metta_jax.frozen_dict import FrozenMapping, thaw
 from metta_jax.store.arrays import check_leaves, describe_leaves, named_leaves
 from metta_jax.store.checkpoint import read_document
 from metta_jax.store.files import DamagedError, plain_text
@@ -66,7 +66,7 @@ class SavedEnvironment(Config, frozen=True):
 
 
 class PolicyFile(Config, frozen=True):
-    """The content of policy.json beside the description of the arrays."""
+    """The content of policy.json apart from the description of the arrays."""
 
     agent: SavedNetwork = Field(description="The network. Required.")
     original_feature_mapping: FrozenMapping[str, FeatureId] = Field(
@@ -132,8 +132,8 @@ def read_policy_file(path: Path) -> tuple[PolicyFile, dict[str, Any]]:
     return policy, contents
 
 
-def restore_agent(policy: PolicyFile, architecture: nn.Module | None = None, device: Any = None) -> Agent:
-    """The agent as it was saved, bound to the facts of its environment.
+def restore_agent(policy: PolicyFile, architecture: nn.Module | None = None) -> Agent:
+    """The agent as it was saved, bound to the facts of its environment, and not tied to any device.
 
     Raises ValueError if the network is a user's Flax module and `architecture` is not given.
     """
@@ -146,7 +146,7 @@ def restore_agent(policy: PolicyFile, architecture: nn.Module | None = None, dev
             )
         source = architecture
     saved = policy.environment
-    env = SimpleNamespace(
+    env: Any = SimpleNamespace(
         action_names=saved.action_names,
         max_action_args=saved.max_action_args,
         get_observation_features=lambda: {
@@ -157,7 +157,7 @@ def restore_agent(policy: PolicyFile, architecture: nn.Module | None = None, dev
         num_observation_tokens=saved.num_observation_tokens,
     )
     names = {name: getattr(policy, name) for name in PolicyFile.model_fields}
-    agent = Agent(env, source, device, dtype=policy.agent.dtype, policy=names)
+    agent = Agent(env, source, dtype=policy.agent.dtype, policy=names)
     if policy.recurrent_shape != (agent.num_layers, agent.hidden_size):
         raise ValueError(
             f"recurrent_shape: {list(policy.recurrent_shape)} is not {[agent.num_layers, agent.hidden_size]}, the "
@@ -235,7 +235,7 @@ def _check_components(config: AgentConfig, num_arrays: int) -> None:
 def _describe_network(agent: Agent) -> dict[str, Any]:
     config = agent.config
     if config is None:
-        return {"architecture": type(agent.network.architecture).__name__}  # type: ignore[attr-defined]
+        return {"architecture": type(agent.network.architecture).__name__}
     # A preset may change one day; the components of this policy may not.
     components = thaw(config.components) if config.preset is None else preset(config.preset)["components"]
     fields = {

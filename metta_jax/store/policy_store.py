@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, overload
 
+import flax.linen as nn
 import jax
 
 from metta_jax.agent import Agent
-from metta_jax.agent.device import find_device
+from metta_jax.agent.device import default_device, find_device
+from metta_jax.config.directories import paths_in
 from metta_jax.config.store import PolicyStoreConfig
 from metta_jax.store.arrays import check_leaves, host_copy, named_leaves
 from metta_jax.store.background import BackgroundSaver
@@ -28,7 +30,7 @@ from metta_jax.store.policy_file import (
     read_policy_file,
     restore_agent,
 )
-from metta_jax.store.record import Policy, PolicyRecord
+from metta_jax.store.record import AgentAndParams, PolicyRecord
 from metta_jax.store.selectors import SELECTORS, select
 from metta_jax.store.uris import path_of, uri_of
 
@@ -99,8 +101,8 @@ class PolicyStore:
         """Policies at a uri, chosen by their metadata alone; nothing else is read.
 
         Args:
-          uri: `file://path` or a path, of a policy's directory or a directory of them. Policies in it that are damaged
-            are left out with a warning.
+          uri: `file://path` or a path, of a policy's directory, a directory of them, or a run's directory with
+            `checkpoints/`. Policies in it that are damaged are left out with a warning.
           selector_type: "all", sorted by epoch; "latest", the n highest epochs; "rand", n different ones; "top", the n
             highest values of `metric`; "specific", the policy that the uri names. See `selectors.select`.
           metric: looked up in the metadata's eval_scores, evals, then its top level.
@@ -116,19 +118,20 @@ class PolicyStore:
         self.wait()
         if (existing(path) / POLICY_JSON).exists():
             return select([self._read(path)], "specific", n)  # whatever the selector, there is nothing to choose
-        records = self._list(path)
+        # A run's directory, which users try first, stands for the policies in it.
+        records = self._list(path) or self._list(Path(paths_in(str(path)).checkpoints))
         if not records:
             raise ValueError(f"No policy records found at {uri}")
         return select(records, selector_type, n, metric, key)
 
-    def load_from_uri(self, uri: str | os.PathLike[str], architecture: Any = None) -> PolicyRecord:
+    def load_from_uri(self, uri: str | os.PathLike[str], architecture: nn.Module | None = None) -> PolicyRecord:
         """The policy at exactly this uri, from the cache if it has not changed on disk.
 
         Args:
           architecture: the Flax module of a policy that was made from one; files hold no code.
 
         Raises:
-          ValueError: "No policy records found at X" if it is no policy's directory, or what is wrong with it.
+          ValueError: "No policy records found at X" if it is not a policy's directory, or what is wrong with it.
         """
         path = path_of(uri)
         self.wait()
@@ -159,15 +162,15 @@ class PolicyStore:
 
     @overload
     def save(
-        self, agent: Agent, /, params: Any, epoch: int, metadata: Mapping[str, Any] | None = None
+        self, agent: Agent, /, params: Mapping[str, Any], epoch: int, metadata: Mapping[str, Any] | None = None
     ) -> PolicyRecord: ...
 
-    def save(self, policy: Any, /, *args: Any, **options: Any) -> PolicyRecord:
-        """`save(record, path=None)` or `save(agent, params, epoch, metadata=None)`: writes a policy atomically.
+    def save(self, policy: PolicyRecord | Agent, /, *args: Any, **options: Any) -> PolicyRecord:
+        """`save(record, path=None)` or `save(agent, params, epoch, metadata=None)`: write a policy atomically.
 
         A record is written to its uri, or to `path`, which then becomes its uri; it is returned. An agent is written to
-        `model_<epoch>/` in the store's directory; its record is returned without arrays, which are read when they are
-        asked for: those in memory may be donated to the next training step.
+        `model_<epoch>/` in the store's directory; its record is returned without arrays, which are read on first
+        use: those in memory may be donated to the next training step.
 
         Raises:
           ValueError: the parameters are not the agent's, or metadata that JSON cannot hold; names it.
@@ -177,7 +180,7 @@ class PolicyStore:
         return self._save_agent(policy, *args, **options)
 
     def update_metadata(self, record: PolicyRecord, values: Mapping[str, Any]) -> PolicyRecord:
-        """Writes values into the metadata of a stored policy, atomically, and returns the record, which has them too.
+        """Write values into the metadata of a stored policy, atomically, and return the record, which has them too.
 
         Scores are known only after a policy was saved: `update_metadata(record, results.scores.to_metadata())`.
 
@@ -194,20 +197,20 @@ class PolicyStore:
         return record
 
     def wait(self) -> None:
-        """Returns when nothing is being saved; raises the error of a save in the background."""
+        """Return when nothing is being saved; raise the error of a save in the background."""
         if self._saver is not None:
             self._saver.wait()
 
     # -- what records ask for -------------------------------------------------------------------------------------
 
-    def load_policy(self, record: PolicyRecord) -> Policy:
+    def load_policy(self, record: PolicyRecord) -> AgentAndParams:
         """The agent and the parameters of a record, from disk. Raises ValueError that names what is wrong."""
         self.wait()
         path = existing(record.file_path)
         saved, contents = read_policy_file(path)
         device = find_device(self.config.device)
         try:
-            agent = restore_agent(saved, record.architecture, self.config.device)
+            agent = restore_agent(saved, record.architecture)
             template = jax.eval_shape(agent.init, jax.random.key(0))
             check_leaves(contents["leaves"], named_leaves(template))
         except ValueError as error:
@@ -215,7 +218,7 @@ class PolicyStore:
         except Exception as error:  # a network that makes no sense can fail in any way: strides of 0, sizes of 2**60
             reason = f"{type(error).__name__}: {plain_text(error)}"
             raise ValueError(f"{path}: the network cannot be built ({reason})") from None
-        sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0] if device is None else device)
+        sharding = jax.sharding.SingleDeviceSharding(default_device() if device is None else device)
         wanted = {
             name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
             for name, leaf in named_leaves(template).items()
@@ -241,7 +244,7 @@ class PolicyStore:
                     _logger.warning("Left out: %s", error)
         return sorted(records, key=lambda record: (record.metadata.epoch, record.run_name))
 
-    def _read(self, path: Path, architecture: Any = None) -> PolicyRecord:
+    def _read(self, path: Path, architecture: nn.Module | None = None) -> PolicyRecord:
         uri = uri_of(path)
         stamp = _stamp(path)
         cached = self._cache.get(uri)
@@ -260,12 +263,12 @@ class PolicyStore:
         return record
 
     def _save_agent(
-        self, agent: Agent, params: Any, epoch: int, metadata: Mapping[str, Any] | None = None
+        self, agent: Agent, params: Mapping[str, Any], epoch: int, metadata: Mapping[str, Any] | None = None
     ) -> PolicyRecord:
         fields = PolicyMetadata({**(metadata or {}), "epoch": epoch})
         return self._write(agent, params, fields, self.checkpoint_dir / make_model_name(epoch))
 
-    def _write(self, agent: Agent, params: Any, metadata: PolicyMetadata, target: Path) -> PolicyRecord:
+    def _write(self, agent: Agent, params: Mapping[str, Any], metadata: PolicyMetadata, target: Path) -> PolicyRecord:
         document = describe_policy(agent, params, metadata)
         leaves = {name: leaf for name, (_, leaf) in flat_params(params).items()}
         target = target.absolute()

@@ -1,24 +1,27 @@
-"""A policy that is or will be on disk: what is known about it, and its network when it is asked for."""
+"""A policy that is or will be on disk: what is known about it, and its network, read on first use."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias, cast
 
+import flax.linen as nn
 import jax
 
+from metta_jax.agent import Agent, Policy
+from metta_jax.rl import TrainState
 from metta_jax.store.metadata import PolicyMetadata
 from metta_jax.store.uris import path_of
 
-Policy = tuple[Any, Any]  # (agent, params)
+AgentAndParams: TypeAlias = tuple[Agent, Mapping[str, Any]]
 
 
 class PolicySource(Protocol):
     """What a record needs of a store."""
 
-    def load_policy(self, record: PolicyRecord) -> Policy:
+    def load_policy(self, record: PolicyRecord) -> AgentAndParams:
         """The agent and the parameters at the record's uri."""
         ...
 
@@ -28,7 +31,7 @@ class PolicySource(Protocol):
 
 
 class PolicyRecord:
-    """Name, place and metadata of a policy; its agent and parameters are read when they are first asked for.
+    """Name, place and metadata of a policy; its agent and parameters are read on first use.
 
     Args:
       policy_store: where they are read from; None for a record that holds its policy or has none.
@@ -49,16 +52,16 @@ class PolicyRecord:
         uri: str | None,
         metadata: PolicyMetadata | dict[str, Any],
         *,
-        agent: Any = None,
+        agent: Agent | None = None,
         params: Any = None,
-        architecture: Any = None,
+        architecture: nn.Module | None = None,
     ) -> None:
         self._policy_store = policy_store
         self.run_name = run_name
         self.uri = uri
         self.metadata = metadata
         self.architecture = architecture
-        self._policy: Policy | None = None if agent is None else (agent, params)
+        self._policy: AgentAndParams | None = None if agent is None else (agent, params)
         self._lock = threading.RLock()
 
     @property
@@ -73,7 +76,7 @@ class PolicyRecord:
         self._metadata = values if isinstance(values, PolicyMetadata) else PolicyMetadata(values)
 
     @property
-    def policy(self) -> Policy:
+    def policy(self) -> AgentAndParams:
         """(agent, params), read from disk if need be. Assigning takes such a pair.
 
         Raises ValueError "Cannot load policy without a PolicyStore. ...", or what `PolicyStore` says of a file.
@@ -89,20 +92,29 @@ class PolicyRecord:
             return self._policy
 
     @policy.setter
-    def policy(self, policy: Policy) -> None:
+    def policy(self, policy: AgentAndParams) -> None:
         agent, params = policy
         with self._lock:
             self._policy = (agent, params)
 
     @property
-    def agent(self) -> Any:
+    def agent(self) -> Agent:
         """The Agent, bound to the facts of the environment that it was saved with; see `Agent.bind` for another."""
         return self.policy[0]
 
     @property
-    def params(self) -> Any:
+    def params(self) -> Mapping[str, Any]:
         """Its parameters: nested dicts of arrays."""
         return self.policy[1]
+
+    @property
+    def weight_limits(self) -> dict[str, float] | None:
+        """Bounds of weight clipping by layer, for `training.init(key, record.params, record.weight_limits)`.
+
+        None if none were saved: the agent does not clip weights, or has not been trained.
+        """
+        limits = self.metadata.get("weight_limits")
+        return dict(limits) if limits else None
 
     @property
     def is_loaded(self) -> bool:
@@ -161,28 +173,35 @@ class PolicyRecord:
         return lines
 
 
-def as_policy(policy: Any, params: Any = None, agent: Any = None) -> Policy:
+AnyPolicy: TypeAlias = Policy | AgentAndParams | PolicyRecord | TrainState
+
+
+def as_policy(
+    policy: AnyPolicy, params: Mapping[str, Any] | None = None, agent: Policy | None = None
+) -> AgentAndParams:
     """(agent, params) of an agent with `params`, a pair, a record, or a TrainState with `agent`.
 
     Raises ValueError that says what is missing.
     """
     if isinstance(policy, PolicyRecord):
-        found: Policy = policy.policy
+        found: AgentAndParams = policy.policy
     elif isinstance(policy, tuple) and len(policy) == 2 and not hasattr(policy, "_fields"):
         found = policy
     elif hasattr(policy, "opt_state"):  # a TrainState
         if agent is None:
             raise ValueError(f"policy: a {type(policy).__name__} has parameters but no network; give agent= too")
-        found = agent, getattr(policy, "params")  # noqa: B009 - a TrainState of any program
+        found = cast(Agent, agent), getattr(policy, "params")  # noqa: B009 - a TrainState of any program
     else:
         if params is None:
             raise ValueError(
                 "params: an agent holds no parameters; give params=, or policy=(agent, params), or a TrainState with "
                 "agent="
             )
-        return policy, params
+        return cast(Agent, policy), params
     if params is not None:
         found = (found[0], params)
     if not isinstance(found[1], Mapping):
-        raise ValueError(f"policy: {type(found[1]).__name__} is no mapping of parameters; expected is (agent, params)")
+        raise ValueError(
+            f"policy: {type(found[1]).__name__} is not a mapping of parameters; expected is (agent, params)"
+        )
     return found

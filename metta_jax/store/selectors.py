@@ -27,7 +27,7 @@ Record = TypeVar("Record", bound=_HasMetadata)
 def select(
     records: Sequence[Record], selector_type: str, n: int = 1, metric: str = "score", key: jax.Array | None = None
 ) -> list[Record]:
-    """Chooses from records, which are sorted by epoch and at least one.
+    """Choose from records, which are sorted by epoch and at least one.
 
     all: every record. latest: the n highest epochs, the highest first. rand: n different ones, drawn with `key` (None:
     key 0). top: the n highest values of `metric`, the best first; fewer if fewer have it; the latest one if none or
@@ -85,7 +85,7 @@ def _top(records: Sequence[Record], n: int, metric: str) -> list[Record]:
         )
         return [records[-1]]
     if len(found) < n:
-        _logger.warning("Only %d policies have the metric '%s', %d were asked for.", len(found), metric, n)
+        _logger.warning("Only %d policies have the metric '%s', %d were requested.", len(found), metric, n)
     # Of equally good ones the newer comes first.
     found.sort(key=lambda index: (values[index], index), reverse=True)
     return [records[index] for index in found[:n]]

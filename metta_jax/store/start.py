@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 import jax
 
+from metta_jax.agent import Agent
 from metta_jax.config.running import InitialPolicyConfig
 from metta_jax.store.files import existing
 from metta_jax.store.layout import POLICY_JSON, make_model_name
@@ -20,11 +20,11 @@ _logger = logging.getLogger(__name__)
 
 def find_initial_policy(
     policy_store: PolicyStore,
-    agent: Any,
+    agent: Agent,
     key: jax.Array,
     initial_policy: InitialPolicyConfig | None = None,
 ) -> PolicyRecord:
-    """The policy that a run in the store's directory starts from, or goes on with.
+    """The policy that a run in the store's directory starts or resumes from.
 
     In this order: the one that the newest training state names; `initial_policy.uri`, chosen by its type, metric and
     filters; model_0000; a new one from `agent.init(key)`, which is saved as model_0000.

@@ -14,11 +14,14 @@ from pydantic import Field
 
 from metta_jax.config.base import Config
 from metta_jax.config.fields import Count
-from metta_jax.config.frozen_dict import FrozenDict, FrozenMapping
+from metta_jax.frozen_dict import FrozenDict, FrozenMapping
+from metta_jax.mettagrid.arguments import kind_of
 from metta_jax.rl import TrainingComponents, TrainState
+from metta_jax.rl.arguments import check_state
 from metta_jax.store.arrays import check_leaves, host_copy, named_leaves
 from metta_jax.store.background import BackgroundSaver
 from metta_jax.store.checkpoint import read_checkpoint_arrays, read_document, write_checkpoint
+from metta_jax.store.environment_facts import check_environment, environment_facts
 from metta_jax.store.files import DamagedError, check_files, delete_directory, existing, plain_text
 from metta_jax.store.layout import STATE, TRAINER_JSON, saved_rollout_counts, state_directory
 from metta_jax.store.metadata import plain_json
@@ -33,7 +36,7 @@ _logger = logging.getLogger(__name__)
 
 
 class TrainerInfo(Config, frozen=True):
-    """What trainer.json says of a training state beside its arrays."""
+    """What trainer.json says of a training state apart from its arrays."""
 
     agent_step: Count = Field(description="Agent steps so far. Required.")
     epoch: Count = Field(description="Update epochs so far. Required.")
@@ -41,6 +44,9 @@ class TrainerInfo(Config, frozen=True):
     policy_path: str | None = Field(description="Directory of the policy that was saved last, or None. Required.")
     stopwatch_state: FrozenMapping[str, Any] = Field(description="For `Stopwatch.load_state`. Required.")
     trainer_config: FrozenMapping[str, Any] = Field(description="The TrainerConfig, to compare. Required.")
+    environment: FrozenMapping[str, Any] = Field(
+        default=FrozenDict(), description="What the state needs from its environment. Default: nothing is known."
+    )
     extra: FrozenMapping[str, Any] = Field(default=FrozenDict(), description="Whatever the program added.")
 
 
@@ -55,7 +61,7 @@ def save_train_state(
     keep: int = 2,
     background: BackgroundSaver | None = None,
 ) -> Path:
-    """Writes a training state to `dir/trainer_state/<rollout count>/` and returns that directory.
+    """Write a training state to `dir/trainer_state/<rollout count>/` and return that directory.
 
     Atomic: however the process ends, what was complete before is complete afterwards. Then all but the newest `keep`
     states are deleted, and those of later rollouts, which belong to a run that this one replaces.
@@ -76,6 +82,8 @@ def save_train_state(
     """
     if keep < 1:
         raise ValueError(f"keep: {keep} is not at least 1")
+    check_state(state)
+    _check_training(training)
     directory = Path(dir).absolute()
     leaves = named_leaves(state)
     for name, leaf in leaves.items():
@@ -90,6 +98,7 @@ def save_train_state(
         "policy_path": _stored_path(policy_path, directory),
         "stopwatch_state": plain_json(timer, "stopwatch_state"),
         "trainer_config": plain_json(training.config.model_dump(mode="json"), "trainer_config"),
+        "environment": environment_facts(training.plan.env),
         "extra": plain_json(extra or {}, "extra"),
     }
     target = state_directory(directory, count)
@@ -120,7 +129,7 @@ def load_train_state(
 
     Args:
       dir: the checkpoint directory, as for `save_train_state`.
-      training: the bundle that is to go on; says which arrays are expected.
+      training: the bundle that is to continue; determines which arrays are expected.
       like: a state of `training` whose devices and shardings the loaded one gets; None: where `training.init` puts it.
       allow_fresh_optimizer: begin with a fresh optimizer, with a warning, if the stored one has another structure.
 
@@ -129,8 +138,10 @@ def load_train_state(
 
     Raises:
       DamagedError: there are training states, and all are damaged. ValueError: "Checkpoint is missing required key: X",
-        an array of another shape or dtype, which is named, or an optimizer of another structure.
+        an array with a different shape or dtype, which is named, a different optimizer, or an environment that differs
+        in what the state depends on: maps, agents, tokens, tasks, features.
     """
+    _check_training(training)
     directory = Path(dir).absolute()
     problem: DamagedError | None = None
     for path in _newest_first(directory):
@@ -179,6 +190,7 @@ def _newest_first(directory: Path) -> Iterator[Path]:
 def _load(path: Path, training: TrainingComponents, like: TrainState | None, allow_fresh_optimizer: bool) -> TrainState:
     document = read_document(path, TRAINER_JSON)
     _info(path, document)
+    check_environment(document.get("environment", {}), training.plan.env)
     stored = document["leaves"]
     template = _template(training, stored) if like is None else like
     wanted = named_leaves(template)
@@ -210,16 +222,9 @@ def _template(training: TrainingComponents, stored: Mapping[str, Any]) -> TrainS
     keys = [jax.eval_shape(lambda impl=impl: jax.random.key(0, impl=impl)) for impl in ("threefry2x32", "rbg")]
     key = next((key for key in keys if str(key.dtype) == dtype), keys[0])
     state = jax.eval_shape(training.init, key)
-    places = {
-        leaf.sharding
-        for leaf in jax.tree.leaves(training.plan.env.params)
-        if isinstance(leaf, jax.Array) and leaf.committed
-    }
-    if len(places) != 1:
+    if training.device is None:
         return state
-    sharding = places.pop()
-    if not isinstance(sharding, jax.sharding.SingleDeviceSharding):
-        return state
+    sharding = jax.sharding.SingleDeviceSharding(training.device)
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), state)
 
 
@@ -234,7 +239,7 @@ def _info(path: Path, document: Mapping[str, Any]) -> TrainerInfo:
     known = TrainerInfo.model_fields
     fields = {name: value for name, value in document.items() if name not in _DESCRIPTION}
     for name in known:
-        if name not in fields and name != "extra":
+        if name not in fields and name not in ("environment", "extra"):
             raise ValueError(f"Checkpoint is missing required key: {name}")
     unknown = {name: fields.pop(name) for name in list(fields) if name not in known}
     if unknown:
@@ -265,3 +270,8 @@ def _prune(directory: Path, count: int, keep: int) -> None:
         _logger.warning("%s: the states after rollout %s belong to a run that is replaced; deleted", directory, later)
     for other in [*later, *[other for other in counts if other <= count][:-keep]]:
         delete_directory(state_directory(directory, other))
+
+
+def _check_training(training: object) -> None:
+    if not (hasattr(training, "plan") and hasattr(training, "config")):
+        raise ValueError(f"training: {kind_of(training)} is not a TrainingComponents")

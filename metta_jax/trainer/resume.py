@@ -1,4 +1,4 @@
-"""What a run goes on with beside its training state."""
+"""What a resumed run needs in addition to its training state."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _logger = logging.getLogger(__name__)
 
 
 def resume_run(training: TrainingComponents, policy_store: PolicyStore, state: TrainState) -> PolicyRecord | None:
-    """Sets `training.timer` to what it was when `state` was saved, and finds the policy that was saved with it.
+    """Set `training.timer` to what it was when `state` was saved, and find the policy that was saved with it.
 
-    The timer stands, and its lap begins now, at the steps of `state`: time that nobody trained is in no metric.
+    The timer is stopped, and its lap begins now, at the steps of `state`: time without training is in no metric.
 
     Args:
       policy_store: in whose directory training states are saved.
-      state: the one to go on from, loaded or fresh.
+      state: the one to continue from, loaded or fresh.
 
     Returns:
       The policy that was saved last; None in a new run, if there is none, or if `state` is not of this directory.

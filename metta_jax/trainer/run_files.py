@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,17 +10,20 @@ from typing import Any
 
 from metta_jax.config.base import deep_merge
 from metta_jax.config.directories import RunPaths
-from metta_jax.monitor import RunConfig, load_run_config, read_json_lines
+from metta_jax.curriculum.overrides import flat
+from metta_jax.monitor import RunConfig, load_run_config
 from metta_jax.monitor.run_config import FILE_NAME
 from metta_jax.store.layout import saved_rollout_counts
 from metta_jax.worlds import canonical_name
 
 METRICS = "metrics.jsonl"
+_SHOWN = 3  # differences that an error lists
+_LONGEST = 60  # letters of a value in it
 _SIZES = ("batch_size", "bptt_horizon")  # that the shapes of a training state depend on
 
 
 def check_same_run(run: RunConfig) -> None:
-    """A directory goes on with the run that it holds: in the same world, with the same network, with as large a batch.
+    """A directory resumes the run that it holds: in the same world, with the same network, with as large a batch.
 
     Raises ValueError that names what is different. A directory without training states may take any run.
     """
@@ -41,7 +43,7 @@ def check_same_run(run: RunConfig) -> None:
 
 
 def forget_run(paths: RunPaths) -> None:
-    """Deletes the policies, the training states, the evaluations and the metrics of a run; everything else stays."""
+    """Delete the policies, the training states, the evaluations and the metrics of a run; everything else stays."""
     checkpoints = Path(paths.checkpoints)
     for path in (*checkpoints.glob("model_*"), checkpoints / "trainer_state"):
         if path.is_dir() and not path.is_symlink():
@@ -50,23 +52,6 @@ def forget_run(paths: RunPaths) -> None:
         if path.is_file() or path.is_symlink():
             path.unlink()
     (Path(paths.run_dir) / METRICS).unlink(missing_ok=True)
-
-
-def forget_records_after(path: str | os.PathLike[str], step: int) -> None:
-    """Deletes the lines of a file of `JsonLinesLog` that are of later steps.
-
-    A run that was killed goes on from its last checkpoint, and plays the steps after it again.
-    """
-    path = Path(path)
-    if not path.exists():
-        return
-    records = read_json_lines(path)
-    kept = sum(record["step"] <= step for record in records)
-    if kept < len(records):
-        lines = path.read_bytes().splitlines(keepends=True)
-        temporary = path.with_name(f".{path.name}.new")
-        temporary.write_bytes(b"".join(lines[:kept]))
-        os.replace(temporary, path)
 
 
 def _named_world(environment: Mapping[str, Any]) -> dict[str, Any]:
@@ -80,5 +65,13 @@ def _named_world(environment: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    old, new = flat(old), flat(new)  # a world may be given by all of its rules
     names = [name for name in sorted({*old, *new}) if old.get(name) != new.get(name)]
-    return ", ".join(f"{name} {old.get(name)!r} there, {new.get(name)!r} here" for name in names)
+    shown = [f"{name} {_short(old.get(name))} there, {_short(new.get(name))} here" for name in names[:_SHOWN]]
+    more = [f"and {len(names) - _SHOWN} more"] if len(names) > _SHOWN else []
+    return ", ".join(shown + more)
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

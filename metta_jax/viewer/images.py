@@ -19,7 +19,7 @@ def png_bytes(picture: np.ndarray) -> bytes:
 
 
 def save_png(picture: np.ndarray, path: str | PathLike[str]) -> Path:
-    """Writes a picture, uint8 [height, width, 3], and returns the path."""
+    """Write a picture, uint8 [height, width, 3], and return the path."""
     target = _target(path)
     target.write_bytes(png_bytes(picture))
     return target
@@ -28,7 +28,7 @@ def save_png(picture: np.ndarray, path: str | PathLike[str]) -> Path:
 def save_gif(
     pictures: Iterable[np.ndarray], path: str | PathLike[str], *, steps_per_second: float = 10.0, loop: bool = True
 ) -> Path:
-    """Writes pictures of one size as a film and returns its path.
+    """Write pictures of one size as a film and return its path.
 
     Args:
       pictures: uint8 [height, width, 3] each; taken one at a time.

@@ -14,6 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from metta_jax.mettagrid import MettaGrid
+from metta_jax.replays.encoding import replay_data
+from metta_jax.viewer.goal import goal_of
 
 Message = dict[str, Any]
 PolicyFn = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -29,7 +31,7 @@ class LiveGame:
     Args:
       env: the game.
       key: typed key; decides maps and the orders in which agents act.
-      policy_fn: what agents that nobody moves in a step do in it; None: nothing. A `PolicyDriver` is one.
+      policy_fn: acts for agents that no player moves in a step; None: they do nothing. A `PolicyDriver` is one.
     """
 
     def __init__(self, env: MettaGrid, key: jax.Array, *, policy_fn: PolicyFn | None = None) -> None:
@@ -45,25 +47,20 @@ class LiveGame:
         idle = names.index("noop") if "noop" in names else -1
         self._idle = np.tile(np.array([idle, 0], np.int32), (env.num_agents, 1))
         self._start()
-        # Compiled before anybody waits for it.
+        # Compiled before a player waits for it.
         self._step_fn(env.params, self._state, jnp.asarray(self._policy_actions()))
 
     def replay(self) -> Message:
-        """The message that shows the world as it is to somebody who joins."""
+        """The message that shows the current world to a player who joins."""
         env, maps = self.env, self.env.params.maps
         height, width = (int(size[self._state.map_index]) for size in (maps.height, maps.width))
-        replay = {
-            "version": 1,
-            "action_names": list(env.action_names),
-            "inventory_items": list(env.inventory_item_names),
-            "object_types": list(env.object_type_names),
-            "map_size": [width, height],
-            "num_agents": env.num_agents,
-            "max_steps": 1,
-            "grid_objects": self.objects(),
-            "config": {"game": env.config.model_dump(mode="json")},
-        }
-        return {"type": "replay", "replay": replay}
+        config = {"game": env.config.model_dump(mode="json")}
+        shown = replay_data(env, (width, height), 1, self.objects(), config)
+        return {"type": "replay", "replay": shown, "goal": self.goal()}
+
+    def goal(self) -> list[str]:
+        """The game's rewards and recipes as readable lines."""
+        return goal_of(self.env.config)
 
     def objects(self) -> list[dict[str, Any]]:
         """The objects in the order of their ids, with what their agents did and earned."""
@@ -78,7 +75,7 @@ class LiveGame:
         return objects
 
     def play(self, actions: Mapping[int, tuple[int, int]]) -> list[Message]:
-        """Plays one step and returns what viewers must be told.
+        """Play one step and return what viewers must be told.
 
         After the end of an episode the next call begins another one; its actions are not played.
 
@@ -107,7 +104,7 @@ class LiveGame:
         return [step, {"type": "message", "message": f"The episode is over after {self.step} steps."}]
 
     def answer(self, message: Any) -> list[Message]:
-        """Plays what a viewer sent, `{type: "action", agent_id, action: [type, argument]}`.
+        """Play what a viewer sent, `{type: "action", agent_id, action: [type, argument]}`.
 
         Raises:
           ValueError: it is no such message.
@@ -126,7 +123,7 @@ class LiveGame:
         self._state, timestep = self._reset_fn(self.env.params, key)
         self.step = 0
         self._actions = self._idle
-        self._success = np.ones(self.env.num_agents, bool)  # nobody has failed yet
+        self._success = np.ones(self.env.num_agents, bool)  # no action has failed yet
         self._total = np.zeros(self.env.num_agents, np.float32)
         self._keep(timestep)
 

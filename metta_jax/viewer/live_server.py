@@ -27,7 +27,7 @@ async def serve_game(
     ready_fn: Callable[[str], None] = print,
     origins: Sequence[str] = (),
 ) -> None:
-    """Serves until it is cancelled. Everybody who connects sees the same world and may move any agent.
+    """Serves until it is cancelled. Everyone who connects sees the same world and may move any agent.
 
     Args:
       game: the world; used by this server alone.

@@ -21,7 +21,7 @@ class Look(NamedTuple):
 
 
 def look_of(type_name: str) -> Look:
-    """The look of an object type; a name that nobody knows gets a sign of a color of its own."""
+    """The look of an object type; an unknown name gets a sign of a color of its own."""
     return _find("objects", type_name) or Look("unknown", color_of_name(type_name))
 
 

@@ -1,15 +1,18 @@
-"""A state that shows itself in a notebook."""
+"""States and replays that show themselves in a notebook."""
 
 from __future__ import annotations
 
 import base64
+import os
 from html import escape
 from typing import Any
 
 import numpy as np
 
+from metta_jax.mettagrid import BatchEnv, EnvParams, MettaGrid, VectorEnv
+from metta_jax.viewer.page import replay_html
 from metta_jax.viewer.render import draw
-from metta_jax.viewer.steps import is_agent, state_objects
+from metta_jax.viewer.state_objects import is_agent, state_objects
 from metta_jax.viewer.text import human
 
 
@@ -31,7 +34,13 @@ class StateView:
     """
 
     def __init__(
-        self, env: Any, state: Any, params: Any = None, *, index: int = 0, cell_pixels: int | None = None
+        self,
+        env: MettaGrid | VectorEnv | BatchEnv,
+        state: Any,
+        params: EnvParams | None = None,
+        *,
+        index: int = 0,
+        cell_pixels: int | None = None,
     ) -> None:
         self.objects, self.size = state_objects(env, state, params, index=index)
         self.cell_pixels = max(8, min(40, 640 // max(self.size))) if cell_pixels is None else cell_pixels
@@ -58,6 +67,34 @@ class StateView:
 
     def __str__(self) -> str:
         return human(self.objects)
+
+
+class ReplayView:
+    """A replay that plays in a notebook cell as in a browser; return it as the value of the cell.
+
+        ReplayView(results.stats_db.get_replay_urls()[0])
+
+    The page becomes part of the notebook and needs no server. The notebook grows by the size of the file plus 100 kB.
+
+    Args:
+      replay: a replay file, or the bytes of one, as for `replay_html`.
+      title: shown above the map; None: the name of the file.
+      height: of the frame in pixels.
+
+    Raises:
+      OSError: the file cannot be read.
+    """
+
+    def __init__(self, replay: str | os.PathLike[str] | bytes, *, title: str | None = None, height: int = 620) -> None:
+        self.html = replay_html(replay, title=title)
+        self.height = height
+
+    def _repr_html_(self) -> str:
+        # In a frame, the page's styles and keys stay inside. The sandbox keeps it from reaching the notebook.
+        return (
+            f'<iframe srcdoc="{escape(self.html)}" sandbox="allow-scripts" title="replay" width="100%" '
+            f'height="{self.height}" style="border: 0"></iframe>'
+        )
 
 
 def _row(agent: dict[str, Any]) -> list[str]:

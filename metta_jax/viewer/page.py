@@ -12,6 +12,8 @@ from os import PathLike
 from pathlib import Path
 from string import Template
 
+from metta_jax.viewer.action_keys import ACTION_OF_KEY, ACTION_WORDS, KEY_HELP
+
 _SCRIPTS = ("replay.js", "sprites.js", "scene.js", "panels.js", "chart.js", "player.js", "pointer.js")
 _DEFAULT_TITLE = "MettaGrid replay"
 _NOTHING = "'none'"
@@ -20,7 +22,7 @@ _NOTHING = "'none'"
 def replay_html(replay: str | PathLike[str] | bytes | None, *, title: str | None = None) -> str:
     """A page that plays a replay.
 
-    The page carries the file as it is and checks it itself: a damaged one gives a page that says so. Its content
+    The page carries the file unchanged and checks it itself: a damaged one gives a page that says so. Its content
     security policy lets it run its own script, and reach nothing else.
 
     Args:
@@ -40,7 +42,7 @@ def replay_html(replay: str | PathLike[str] | bytes | None, *, title: str | None
 def write_viewer(
     replay: str | PathLike[str] | bytes | None, out_path: str | PathLike[str], *, title: str | None = None
 ) -> Path:
-    """Writes `replay_html(replay)` to a file, makes its directory if there is none, and returns its path."""
+    """Write `replay_html(replay)` to a file, make its directory if there is none, and return its path."""
     html = replay_html(replay, title=title)
     path = Path(out_path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +51,7 @@ def write_viewer(
 
 
 def open_viewer(page: str | PathLike[str]) -> bool:
-    """Opens a page that `write_viewer` wrote in the user's browser; whether one was found."""
+    """Open a page that `write_viewer` wrote in the user's browser; whether one was found."""
     return webbrowser.open(Path(page).resolve().as_uri())
 
 
@@ -61,35 +63,42 @@ def live_html(address: str) -> str:
 def _page(content: bytes | None, name: str, *, live_address: str | None = None) -> str:
     # A file's name may hold bytes that are no text.
     name = name.encode(errors="replace").decode()
-    style = _text("style.css")
-    constants = f"const SPRITES = {_text('sprites.json')};\n"
+    style = page_text("style.css")
+    constants = f"const SPRITES = {page_text('sprites.json')};\nconst ACTION_WORDS = {json.dumps(ACTION_WORDS)};\n"
     scripts = (*_SCRIPTS, "start.js")
     if live_address is not None:
-        constants += f"const LIVE_ADDRESS = {json.dumps(live_address)};\n"
+        live = {"LIVE_ADDRESS": live_address, "ACTION_OF_KEY": ACTION_OF_KEY, "KEY_HELP": KEY_HELP}
+        constants += "".join(f"const {name} = {json.dumps(value)};\n" for name, value in live.items())
         scripts = (*_SCRIPTS, "live.js", "start_live.js")
-    script = f'(() => {{\n"use strict";\n{constants}{"".join(_text(name) for name in scripts)}}})();\n'
-    policy = (
-        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
-        f"connect-src {live_address or _NOTHING}; base-uri 'none'; form-action 'none'"
-    )
+    script = f'(() => {{\n"use strict";\n{constants}{"".join(page_text(name) for name in scripts)}}})();\n'
     # Base64 has no letter that ends a script element, whatever the file and its name contain.
-    return Template(_text("index.html")).substitute(
-        policy=policy,
+    return Template(page_text("index.html")).substitute(
+        policy=content_policy(script, style, connect=live_address or _NOTHING),
         title=escape(name or _DEFAULT_TITLE),
         style=style,
         script=script,
-        name=_base64(name.encode()),
-        data="" if content is None else f'<script type="text/plain" id="replay-data">{_base64(content)}</script>',
+        name=base64_text(name.encode()),
+        data="" if content is None else f'<script type="text/plain" id="replay-data">{base64_text(content)}</script>',
     )
 
 
-def _text(name: str) -> str:
+def content_policy(script: str, style: str, *, connect: str = _NOTHING) -> str:
+    """A content security policy that lets a page use its own script and style, and reach nothing but `connect`."""
+    return (
+        f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; "
+        f"connect-src {connect}; base-uri 'none'; form-action 'none'"
+    )
+
+
+def page_text(name: str) -> str:
+    """A file of the folder `page`."""
     return (resources.files("metta_jax.viewer") / "page" / name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:
-    return f"'sha256-{_base64(hashlib.sha256(text.encode()).digest())}'"
+    return f"'sha256-{base64_text(hashlib.sha256(text.encode()).digest())}'"
 
 
-def _base64(data: bytes) -> str:
+def base64_text(data: bytes) -> str:
+    """Bytes as text without any letter that means something in HTML."""
     return base64.b64encode(data).decode("ascii")

@@ -11,19 +11,20 @@ from typing import Any
 
 import numpy as np
 
+from metta_jax.replays.replay import Replay, as_replay
 from metta_jax.viewer.looks import Look, color_of_group, look_of, look_of_item, sprite_table
 from metta_jax.viewer.raster import rgba, sprite_image
-from metta_jax.viewer.steps import is_agent, map_size, num_steps, objects_at
+from metta_jax.viewer.state_objects import is_agent
 
-# Below so many pixels of a cell the state of a converter would only be dirt.
+# Below this many pixels of a cell the state of a converter would be unreadable.
 SMALLEST_DETAIL = 9
 
 
 def draw(objects: Iterable[Mapping[str, Any]], size: tuple[int, int], *, cell_pixels: int = 24) -> np.ndarray:
-    """Draws objects on a map.
+    """Draw objects on a map.
 
     Args:
-      objects: with `type_name`, `r`, `c`, and what else `grid_objects` tells of them.
+      objects: with `type_name`, `r`, `c`, and what else `grid_objects` says about them.
       size: width and height of the map in cells.
       cell_pixels: side of a cell.
 
@@ -37,7 +38,7 @@ def draw(objects: Iterable[Mapping[str, Any]], size: tuple[int, int], *, cell_pi
     if cell_pixels < 1:
         raise ValueError(f"cell_pixels: {cell_pixels} is not at least 1")
     if width < 1 or height < 1:
-        raise ValueError(f"size: {width} x {height} cells is no map")
+        raise ValueError(f"size: {width} x {height} cells is not a map")
     image = _floor(width, height, cell_pixels)
     # Agents last: they are what one looks for.
     for thing in sorted(objects, key=is_agent):
@@ -51,21 +52,28 @@ def draw(objects: Iterable[Mapping[str, Any]], size: tuple[int, int], *, cell_pi
     return np.clip(image * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
-def draw_replay(replay: Any, step: int, *, cell_pixels: int = 24) -> np.ndarray:
-    """Draws one step of a replay of format 1: a `Replay`, or a dictionary as `json.loads` gives it; see `draw`."""
-    content = _content(replay)
-    return draw(objects_at(content, step), map_size(content), cell_pixels=cell_pixels)
+def draw_replay(replay: Replay | Mapping[str, Any], step: int, *, cell_pixels: int = 24) -> np.ndarray:
+    """Draw one step of a replay; see `draw`.
+
+    Args:
+      replay: a `Replay`, or what its file holds, which is checked first.
+      step: 0..num_steps - 1.
+
+    Raises:
+      ValueError: it is not a replay of format 1.
+      IndexError: it has no such step.
+    """
+    replay = as_replay(replay)
+    return draw(replay.objects_at(step).values(), replay.map_size, cell_pixels=cell_pixels)
 
 
-def draw_episode(replay: Any, steps: Iterable[int] | None = None, *, cell_pixels: int = 16) -> Iterator[np.ndarray]:
+def draw_episode(
+    replay: Replay | Mapping[str, Any], steps: Iterable[int] | None = None, *, cell_pixels: int = 16
+) -> Iterator[np.ndarray]:
     """The pictures of some steps of a replay, of all of them if None; see `draw_replay`, and `save_gif` for a film."""
-    for step in range(num_steps(_content(replay))) if steps is None else steps:
+    replay = as_replay(replay)
+    for step in range(replay.num_steps) if steps is None else steps:
         yield draw_replay(replay, step, cell_pixels=cell_pixels)
-
-
-def _content(replay: Any) -> Mapping[str, Any]:
-    """What a replay's file holds. `sim.Replay` keeps it as `data`; its class is out of reach from here."""
-    return getattr(replay, "data", replay)
 
 
 def _floor(width: int, height: int, cell_pixels: int) -> np.ndarray:

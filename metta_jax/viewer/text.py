@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from metta_jax.mapgen.ascii import symbol_of
-from metta_jax.viewer.steps import is_agent
+from metta_jax.viewer.state_objects import is_agent
 
 UNKNOWN = "?"
 UNKNOWN_EMOJI = "❓"
@@ -39,20 +39,35 @@ EMOJI = {
 }
 
 
-def human(objects: Iterable[Mapping[str, Any]]) -> str:
-    """Draws objects with one letter a cell and one line a row.
+def human(
+    objects: Iterable[Mapping[str, Any]],
+    *,
+    around: tuple[int, int] | None = None,
+    most: tuple[int, int] | None = None,
+) -> str:
+    """Draw objects with one letter a cell and one line a row.
 
     Agents are 0 to 9, then a to z, by their index; other objects have their map symbol, unknown ones `?`; empty cells
     are dots. What is shown reaches as far as the walls do; without walls, as far as the objects.
 
     Args:
       objects: with `type_name`, `r`, `c`, agents with `agent_id`.
+      around: row and column that stay in view if not everything fits, in the middle if possible; None: the corner.
+      most: how many lines and letters fit; None: any number.
     """
-    return _draw(objects, ".", _letter)
+    things = list(objects)
+    lines = _draw(things, ".", _letter).splitlines()
+    if most is None:
+        return "\n".join(lines)
+    top, left, height, width = _bounds(things)
+    row, column = around or (top, left)
+    first_row, first_column = _first(row - top, most[0], height), _first(column - left, most[1], width)
+    shown = lines[first_row : first_row + max(most[0], 1)]
+    return "\n".join(line[first_column : first_column + max(most[1], 1)] for line in shown)
 
 
 def miniscope(objects: Iterable[Mapping[str, Any]], step: int) -> str:
-    """Draws objects with one emoji, two columns wide, a cell, under a header and between two lines.
+    """Draw objects with one emoji, two columns wide, a cell, under a header and between two lines.
 
     Agents 0 to 9 are colored squares; those of teams are circles of the team's color.
 
@@ -75,6 +90,11 @@ def _draw(objects: Iterable[Mapping[str, Any]], empty: str, sign_fn: Callable[[M
         if 0 <= row < height and 0 <= column < width:
             rows[row][column] = sign_fn(thing)
     return "\n".join("".join(row) for row in rows)
+
+
+def _first(middle: int, most: int, size: int) -> int:
+    """The first of `most` places of `size` that have `middle` in their middle, as far as the ends let them."""
+    return min(max(middle - most // 2, 0), max(size - most, 0))
 
 
 def _bounds(things: list[Mapping[str, Any]]) -> tuple[int, int, int, int]:

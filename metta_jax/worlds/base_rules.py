@@ -6,16 +6,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from metta_jax.config import GameConfig
+from metta_jax.config.resources import ORIGINAL_ITEMS
 from metta_jax.worlds import object_types as types
 
 ItemSet: TypeAlias = Literal["classic", "full"]
 """`"classic"`: the original's eight items; without laser and blueprint, so that attacks are free and laseries and labs
-yield nothing. `"full"`: all ten, and the rules as they are written down."""
+yield nothing. `"full"`: all ten, and the rules as documented."""
 
-CLASSIC_ITEMS = (
-    "ore_red", "ore_blue", "ore_green", "battery_red", "battery_blue", "battery_green", "heart", "armor",
-)  # fmt: skip
-ITEMS: dict[ItemSet, tuple[str, ...]] = {"classic": CLASSIC_ITEMS, "full": (*CLASSIC_ITEMS, "laser", "blueprint")}
+CLASSIC_ITEMS = ORIGINAL_ITEMS[:8]
+ITEMS: dict[ItemSet, tuple[str, ...]] = {"classic": CLASSIC_ITEMS, "full": ORIGINAL_ITEMS}
 
 OBJECT_SETS = {
     "basic": ("altar", "wall", "block"),
@@ -92,6 +91,7 @@ def base_game(
     without: Iterable[str] = (),
     limits: Mapping[str, int] | None = None,
     limit: int = 50,
+    freeze_duration: int = 10,
 ) -> GameConfig:
     """The shared rules as a game.
 
@@ -108,6 +108,7 @@ def base_game(
       without: actions that are disabled.
       limits: item -> how many of it an agent can hold, for those other than `limit`; a heart's is 255 anyway.
       limit: how many an agent can hold of any other item.
+      freeze_duration: steps for which an agent that was hit cannot act.
 
     Raises:
       ValueError: `items` is not known.
@@ -131,7 +132,7 @@ def base_game(
             "agent": {
                 "default_resource_limit": limit,
                 "resource_limits": {"heart": 255, **_known(limits or {}, names)},
-                "freeze_duration": 10,
+                "freeze_duration": freeze_duration,
                 "rewards": {"inventory": _known(rewards, names)},
             },
             "groups": groups or {"agent": {"id": 0}},

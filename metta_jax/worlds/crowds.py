@@ -1,4 +1,4 @@
-"""Worlds for many agents of one group: `puffer`, with everything there is; and `debug`, where nobody moves."""
+"""Worlds for many agents of one group: `puffer`, with everything there is; and `debug`, where agents cannot move."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metta_jax.worlds.world import World
 def crowd_worlds() -> dict[str, World]:
     """`debug`, `puffer`, `terrain_from_numpy`."""
     return {
-        "debug": World(_debug, "Two agents that can only turn and take, each beside what it needs.", ("items",)),
+        "debug": World(_debug, "Two agents that can only turn and take, each next to what it needs.", ("items",)),
         "puffer": World(
             _puffer,
             "Four open rooms with one of every kind of converter and few generators.",
@@ -30,10 +30,11 @@ def crowd_worlds() -> dict[str, World]:
 def _debug(options: WorldOptions) -> EnvConfig:
     game = base_game(
         num_agents=2,
-        object_sets=("basic", "mines", "advanced"),
+        object_sets=ALL_SETS,
         items=options.items or "classic",
         without=("noop", "move", "put_items", "attack", "swap"),
-    ).replace(agent={"freeze_duration": 0})
+        freeze_duration=0,
+    )
     return EnvConfig(game=game, map_builder=drawn_map("debug", border_width=0))
 
 
@@ -64,5 +65,5 @@ def _terrain(options: WorldOptions) -> EnvConfig:
         **dict.fromkeys(("altar", "armory", "lasery", "lab", "factory", "temple"), options.around(1, 1, 5)),
         **dict.fromkeys(("block", "wall"), options.around(20, 5, 50)),
     }
-    land = TerrainFromNumpy(objects=options.counts(objects), agents=agents, dir="varied_terrain", border_width=3)
+    land = TerrainFromNumpy(objects=options.counts(objects), agents=agents, dir="varied_terrain")
     return EnvConfig(game=game, map_builder=MultiRoom(land, rooms, border_width=6))

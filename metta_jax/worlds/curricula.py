@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Mapping
 from typing import Any, cast
 
 from metta_jax.config import EnvConfig
-from metta_jax.curriculum import AnyKind, Curriculum, Kind, SingleTask, build_curriculum, override, read_kind
+from metta_jax.curriculum import AnyKind, Curriculum, Kind, SingleTask, build_curriculum, changed, override, read_kind
+from metta_jax.mettagrid.arguments import kind_of
 from metta_jax.worlds.base_rules import ItemSet
+from metta_jax.worlds.families import family_worlds
 from metta_jax.worlds.named_curricula import named_curricula
-from metta_jax.worlds.registry import get_world, list_worlds, short_name
+from metta_jax.worlds.original_names import why_no_world
+from metta_jax.worlds.registry import get_world, is_world, list_worlds, short_name
+from metta_jax.worlds.source import is_file, read_config, read_file, refuse_options
 
 CURRICULUM_PREFIX = "curriculum/"
 _OPTIONS = ("num_agents", "width", "height", "items", "num_rooms")
@@ -22,7 +27,7 @@ def list_curricula() -> tuple[str, ...]:
 
 
 def make_curriculum(
-    curriculum: str | Mapping[str, Any] | Kind | EnvConfig | Curriculum,
+    curriculum: str | os.PathLike[str] | Mapping[str, Any] | Kind | EnvConfig | Curriculum,
     *,
     num_agents: int | None = None,
     width: int | None = None,
@@ -36,10 +41,11 @@ def make_curriculum(
     Args:
       curriculum: a name such as `/env/mettagrid/curriculum/arena/random` (the first two parts may be left out, and the
         third where no world has that name); the name of a world, always played; a kind of `metta_jax.curriculum`, or a
-        mapping of its fields with `kind`; an EnvConfig; or a curriculum, which is returned.
+        mapping of its fields with `kind`; an EnvConfig, or a mapping of its fields; a YAML or JSON file of either; or a
+        curriculum, which is returned.
       num_agents, width, height, items: changes to every world, as for `worlds.get`.
       seed: of the sampled numbers of the rules.
-      known: worlds and curricula that the names of tasks may mean besides the named ones.
+      known: worlds and curricula that the names of tasks may mean in addition to the named ones.
 
     Raises:
       ValueError: no such name, a negative seed, a field that is not allowed, or a change that a world does not take.
@@ -54,6 +60,10 @@ def make_curriculum(
         if changes:
             raise ValueError(f"{next(iter(changes))}: cannot be changed in a curriculum that is made already")
         return curriculum
+    if isinstance(curriculum, str | os.PathLike) and is_file(curriculum) and curriculum not in library.known:
+        curriculum = read_file(curriculum)
+    elif isinstance(curriculum, Mapping):
+        curriculum = read_config(curriculum) if "game" in curriculum else read_kind(curriculum)
     if isinstance(curriculum, str):
         name = short_name(curriculum)
         found = library.find_kind(curriculum)
@@ -61,32 +71,37 @@ def make_curriculum(
             SingleTask(task=name if curriculum not in library.known else curriculum) if found is None else found
         )
     elif isinstance(curriculum, EnvConfig):
-        curriculum = SingleTask(task=curriculum)
-    elif isinstance(curriculum, Mapping):
-        curriculum = read_kind(curriculum)
+        refuse_options(changes, "a configuration; change the configuration instead")
+        curriculum = SingleTask(task=read_config(curriculum))
     elif not isinstance(curriculum, Kind):
-        raise ValueError(f"curriculum: {curriculum!r} is neither a name nor a curriculum")
+        shown = repr(curriculum) if isinstance(curriculum, int | float) else kind_of(curriculum)
+        raise ValueError(f"curriculum: {shown} is neither a name nor a curriculum")
     return build_curriculum(cast(AnyKind, curriculum), library, name=name, changes=changes, seed=seed)
 
 
 class WorldLibrary:
-    """The named worlds and curricula, and those that are given."""
+    """The named worlds and curricula, those that are given, and those in files."""
 
     def __init__(self, known: Mapping[str, EnvConfig | Kind]):
         self.known = dict(known)
+        self._files: dict[str, EnvConfig | Kind] = {}  # each is read once
 
     def find_kind(self, name: str) -> AnyKind | None:
-        """The curriculum of this name, None if it is a world's. A ValueError with near names if it is nobody's."""
-        if name in self.known:
-            found = self.known[name]
+        """The curriculum of this name, None if it is a world's. A ValueError with near names if it is neither's."""
+        found = self._given(name)
+        if found is not None:
             return cast(AnyKind, found) if isinstance(found, Kind) else None
         short = short_name(name)
-        curricula = named_curricula()
-        if not short.startswith(CURRICULUM_PREFIX) and short in list_worlds():
-            return None
+        # No world may be registered under a curriculum's name, so entry points need not be loaded to find one.
         inner = short.removeprefix(CURRICULUM_PREFIX)
-        if inner in curricula:
-            return curricula[inner]
+        is_curriculum = inner in named_curricula()
+        if not short.startswith(CURRICULUM_PREFIX) and (short in family_worlds() if is_curriculum else is_world(short)):
+            return None
+        if is_curriculum:
+            return named_curricula()[inner]
+        reason = why_no_world(short)
+        if reason is not None:
+            raise ValueError(f"worlds: no world {name!r}: {reason}")
         kind = "curriculum" if short.startswith(CURRICULUM_PREFIX) else "world"
         hint = _hint(short, (*self.known, *list_worlds(), *list_curricula()))
         raise ValueError(f"worlds: no {kind} {name!r} ({hint})")
@@ -94,10 +109,10 @@ class WorldLibrary:
     def make_world(self, name: str, changes: Mapping[str, Any], seed: int, sampling: float | None) -> EnvConfig:
         """A world with changes: `num_agents`, `width`, `height`, `items`, `num_rooms` and `objects.<name>` are those of
         `worlds.get`, other paths lead into its configuration."""
-        if name in self.known:
-            world = self.known[name]
+        world = self._given(name)
+        if world is not None:
             assert isinstance(world, EnvConfig)
-            return override(world if sampling is None else world.replace(sampling=float(sampling)), changes)
+            return changed(world, changes, sampling)
         options: dict[str, Any] = {}
         objects, others = {}, {}
         for path, value in changes.items():
@@ -117,6 +132,14 @@ class WorldLibrary:
             return override(world, others)
         except ValueError as error:
             raise ValueError(f"{short_name(name)}: {error}") from None
+
+    def _given(self, name: str) -> EnvConfig | Kind | None:
+        """What does not come by its name; None of what does."""
+        if name in self.known or not is_file(name):
+            return self.known.get(name)
+        if name not in self._files:
+            self._files[name] = read_file(name)
+        return self._files[name]
 
 
 def _hint(name: str, candidates: tuple[str, ...]) -> str:

@@ -24,7 +24,8 @@ def _left_or_right(options: WorldOptions) -> EnvConfig:
         items=options.items or "classic",
         max_steps=25,
         groups=team_groups(2, shared=0),
-        changes={"altar": {"initial_resource_count": 1, "cooldown": 255, "max_output": 1}},
+        # The original's altars are empty, and nothing can be put into them.
+        changes={"altar": {"initial_resource_count": 1}},
     )
     scene = MultiLeftAndRight(rows=_ROWS, columns=_COLUMNS, total_altars=4, altar_ratio=0.75)
     return EnvConfig(game=game, map_builder=MapGen(scene, width=300, height=100, border_width=6))

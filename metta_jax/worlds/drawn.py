@@ -1,4 +1,4 @@
-"""Maps that were drawn by hand; they lie as text beside this file."""
+"""Maps drawn by hand, kept as text files next to this one."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _SMALLEST_CELL = 2
 def write_gallery(
     directory: str | PathLike[str], names: Iterable[str] | None = None, *, seed: int = 0, pixels: int = _PIXELS
 ) -> Path:
-    """Writes `worlds.md` and a PNG for each world beside it.
+    """Write `worlds.md` and a PNG for each world next to it.
 
     Args:
       directory: is made if there is none.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from metta_jax.config import EnvConfig, GameConfig
-from metta_jax.mapgen import Ascii, MapGen
-from metta_jax.worlds.base_rules import OBJECT_SETS, base_game
+from metta_jax.mapgen import Ascii, AsciiRoom, MapGen
+from metta_jax.worlds.base_rules import base_game
 from metta_jax.worlds.drawn import drawn_map, drawn_text, num_agents_on
 from metta_jax.worlds.options import WorldOptions
 from metta_jax.worlds.world import World
@@ -26,6 +27,7 @@ class _Training(NamedTuple):
     steps: int
     rooms: int
     agents_per_room: int
+    wall: int  # between rooms
 
 
 _SEQUENCES = {
@@ -57,7 +59,14 @@ _HEARTS = {
     "medium": _Eval(58, "Two long lanes with three altars each; no step to waste."),
     "hard": _Eval(70, "Two very long lanes with three altars each; no step to waste."),
 }
-_TRAINING = {"easy": _Training(45, 2, 8), "medium": _Training(58, 2, 8), "hard": _Training(70, 4, 4)}
+_TRAINING = {"easy": _Training(45, 2, 8, 1), "medium": _Training(58, 2, 8, 2), "hard": _Training(70, 4, 4, 1)}
+
+_CHAIN: Mapping[str, Mapping[str, int]] = {
+    "mine_red": {"cooldown": 10, "initial_resource_count": 1, "max_output": 1},
+    "generator_red": {"cooldown": 10, "max_output": 1},
+    "altar": {"cooldown": 255, "max_output": 1},
+}
+"""One ore, one battery, one heart at a time."""
 
 # Steps in the worlds of systematic exploration, which use the maps of memory with an altar for each converter.
 _EXPLORATION = {
@@ -92,58 +101,63 @@ def memory_worlds() -> dict[str, World]:
         for name, item in _SEQUENCES.items()
     }
     for name, item in _HEARTS.items():
-        worlds[f"memory/evals/{name}"] = World(
-            partial(_hearts, f"memory/{name}", 3, item.steps), item.description, takes
-        )
+        worlds[f"memory/evals/{name}"] = World(partial(_lanes, f"memory/{name}", item.steps), item.description, takes)
     for name, item in _TRAINING.items():
         description = f"Lanes with three altars each, for many agents; no step to waste ({name})."
         worlds[f"memory/training/{name}"] = World(partial(_training, name, item), description, takes)
     for name, steps in _EXPLORATION.items():
         number = "six" if name in ("choose_wisely", "you_shall_not_pass") else "three"
         description = f"Find {number} altars without searching a place twice; the map of memory/evals/{name}."
-        worlds[f"{_SYSTEMATIC}/{name}"] = World(partial(_hearts, f"memory/{name}", 1, steps), description, takes)
+        worlds[f"{_SYSTEMATIC}/{name}"] = World(partial(_search, f"memory/{name}", steps), description, takes)
     for name, item in _EXPLORATION_ONLY.items():
-        build = partial(_hearts, f"exploration/{name}", 1, item.steps)
+        build = partial(_search, f"exploration/{name}", item.steps)
         worlds[f"{_SYSTEMATIC}/{name}"] = World(build, item.description, takes)
     return worlds
 
 
 def _sequence(drawing: str, steps: int, options: WorldOptions) -> EnvConfig:
-    """One ore, one battery, one heart at a time."""
     maps = drawn_map(f"memory/{drawing}", border_width=3)
-    game = base_game(
-        num_agents=num_agents_on(maps),
-        object_sets=("basic", "mines", "generators"),
-        items=options.items or "classic",
-        max_steps=steps,
-        easy=("altar",),
-        changes={
-            **{name: {"cooldown": 10, "initial_resource_count": 1, "max_output": 1} for name in OBJECT_SETS["mines"]},
-            **{name: {"cooldown": 10, "max_output": 1} for name in OBJECT_SETS["generators"]},
-            "altar": {"cooldown": 255, "max_output": 1},
-        },
-    )
+    game = _game(num_agents_on(maps), steps, options, easy=("altar",), changes=_CHAIN)
     return EnvConfig(game=game, map_builder=maps)
 
 
-def _hearts(drawing: str, border_width: int, steps: int, options: WorldOptions) -> EnvConfig:
-    """Every converter of the map becomes an altar with one heart."""
-    maps = drawn_map(drawing, border_width, contents=("altar",))
-    return EnvConfig(game=_heart_game(num_agents_on(maps), steps, options), map_builder=maps)
+def _lanes(drawing: str, steps: int, options: WorldOptions) -> EnvConfig:
+    """The rules of the sequences, with a full altar for every converter of the map."""
+    maps = _altars(drawing, border_width=3)
+    changes = {**_CHAIN, "altar": {**_CHAIN["altar"], "initial_resource_count": 1}}
+    return EnvConfig(game=_heart_game(num_agents_on(maps), steps, options, changes, easy=("altar",)), map_builder=maps)
+
+
+def _search(drawing: str, steps: int, options: WorldOptions) -> EnvConfig:
+    maps = _altars(drawing, border_width=1)
+    changes = {"altar": {"initial_resource_count": 1}}
+    return EnvConfig(game=_heart_game(num_agents_on(maps), steps, options, changes), map_builder=maps)
 
 
 def _training(name: str, item: _Training, options: WorldOptions) -> EnvConfig:
+    """The original's altars are empty, and there are no batteries to fill them."""
     root = Ascii(drawn_text(f"memory/training_{name}"))
-    maps = MapGen(root, border_width=3, instances=item.rooms, instance_border_width=3)
-    return EnvConfig(game=_heart_game(item.rooms * item.agents_per_room, item.steps, options), map_builder=maps)
+    maps = MapGen(root, border_width=1, instances=item.rooms, instance_border_width=item.wall)
+    changes = {"altar": {"initial_resource_count": 1, "cooldown": 255}}
+    game = _heart_game(item.rooms * item.agents_per_room, item.steps, options, changes, object_sets=("basic",))
+    return EnvConfig(game=game, map_builder=maps)
 
 
-def _heart_game(num_agents: int, steps: int, options: WorldOptions) -> GameConfig:
+def _altars(drawing: str, border_width: int) -> AsciiRoom:
+    """Every converter of the map becomes an altar."""
+    return drawn_map(drawing, border_width, contents=("altar",))
+
+
+def _heart_game(
+    num_agents: int, steps: int, options: WorldOptions, changes: Mapping[str, Mapping[str, int]], **rules: Any
+) -> GameConfig:
+    return _game(num_agents, steps, options, rewards={"heart": 0.333}, changes=changes, **rules)
+
+
+def _game(num_agents: int, steps: int, options: WorldOptions, **rules: Any) -> GameConfig:
     return base_game(
         num_agents=num_agents,
-        object_sets=("basic", "mines", "generators"),
         items=options.items or "classic",
         max_steps=steps,
-        rewards={"heart": 0.333},
-        changes={"altar": {"initial_resource_count": 1, "cooldown": 255, "max_output": 1}},
+        **{"object_sets": ("basic", "mines", "generators"), **rules},
     )

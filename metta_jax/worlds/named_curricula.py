@@ -97,7 +97,7 @@ def named_curricula() -> Mapping[str, AnyKind]:
             tasks={
                 f"{_CURRICULA}/arena/learning_progress": 5.0,
                 f"{_CURRICULA}/navigation/prioritize_regressed": 3.0,
-                f"{_CURRICULA}/objects/object_use": 2.0,
+                f"{_CURRICULA}/object_use": 2.0,
             },
             env_overrides={"num_agents": 24},
         ),
@@ -136,7 +136,7 @@ def _navigation() -> dict[str, AnyKind]:
 
 def _sequences() -> dict[str, AnyKind]:
     mem = _equal(*_experiments("mem"))
-    every = _equal(*_experiments("mem", "hard_mem", "sequence"), f"{_SEQUENCES}/cylinder_world")
+    every = _equal(*_experiments("mem", "hard_mem", "sequence"), f"{_SEQUENCES}/terrain_from_numpy")
     folder = f"{_CURRICULA}/navsequence"
     navigation, backchain, mem_medium, whole = (
         f"{_CURRICULA}/navigation/prioritize_regressed",
@@ -181,41 +181,60 @@ def _objects() -> dict[str, AnyKind]:
             },
         ),
         "objects/sequence": PrioritizeRegressed(tasks=_backchain()),
-        "objects/object_use": PrioritizeRegressed(
+        "object_use": PrioritizeRegressed(
             tasks={f"{_CURRICULA}/objects/all_objects": 2.0, f"{_CURRICULA}/objects/sequence": 1.0}
         ),
     }
 
 
 def _bbc() -> dict[str, AnyKind]:
-    """The same tasks with 24 agents alone, by twos, by threes and all together."""
-    recipes = {
-        "game.objects.altar.input_resources.battery_red": {"values": (1, 2, 3)},
-        "game.objects.lasery.input_resources.ore_red": {"values": (1, 2)},
-    }
-    rewards = {
-        f"game.agent.rewards.inventory.{item}": {"values": (0.0, 0.5)} for item in ("ore_red", "battery_red", "armor")
-    }
-    families = {"recipes": recipes, "rewards": rewards}
-    agents = {1: 24, 2: 12, 3: 8, 24: 1}
+    """Six tasks, each with 24 agents alone, by twos, by threes and all together.
 
-    def bucketed(buckets: Mapping[str, Mapping[str, tuple[float, ...]]], num_rooms: int) -> AnyKind:
+    The original's settings for lasers and blueprints are left out, since the worlds have neither, there or here.
+    """
+
+    def bucketed(buckets: Mapping[str, tuple[float, ...]], **env_overrides: float) -> AnyKind:
         return Bucketed(
             env_cfg_template_path="arena/combat",
-            buckets=buckets,
-            env_overrides={"num_rooms": num_rooms, "num_agents": 24},
+            buckets={f"game.{path}": {"values": values} for path, values in buckets.items()},
+            env_overrides={f"game.{path}": value for path, value in env_overrides.items()},
         )
 
+    def inputs(thing: str) -> dict[str, tuple[float, ...]]:
+        return {f"objects.{thing}.input_resources.{item}": (0, 1, 2) for item in ("ore_red", "battery_red")}
+
+    def reward(item: str, *values: float) -> dict[str, tuple[float, ...]]:
+        return {f"agent.rewards.inventory.{item}": values}
+
+    def stock(thing: str) -> str:
+        return f"objects.{thing}.initial_resource_count"
+
+    generator_inputs = {"objects.generator_red.input_resources.ore_red": (0, 1, 2)}
     tasks = {
-        f"bbc/tasks/{family}_{count}": bucketed(buckets, num_rooms)
-        for family, buckets in families.items()
-        for count, num_rooms in agents.items()
+        "basic": bucketed({**reward("ore_red", 0, 1), **reward("battery_red", 0, 1), **generator_inputs}),
+        "altar": bucketed({**reward("heart", 1), **inputs("altar")}),
+        "laser": bucketed(inputs("lasery")),
+        "armor": bucketed({**inputs("armory"), **reward("armor", 0, 1)}),
+        "combat": bucketed({stock("altar"): (0, 1)}),
+        "tag": bucketed({stock("lasery"): (0, 1), stock("armory"): (0, 1)}, **{stock("altar"): 1}),
     }
-    by_agents = {
-        f"bbc/agents/{count}": LearningProgress(
-            tasks=_equal(*(f"{_CURRICULA}/bbc/tasks/{family}_{count}" for family in families))
+
+    def shared_by(num_rooms: int) -> AnyKind:
+        return LearningProgress(
+            tasks=_equal(*(f"{_CURRICULA}/bbc/tasks/{name}" for name in tasks)),
+            env_overrides={
+                "num_rooms": num_rooms,
+                "num_agents": 24,
+                **dict.fromkeys(("objects.mine_red", "objects.generator_red", "objects.altar"), 3),
+                "map_builder.instance_border_width": 6,
+                "game.actions.swap.enabled": False,
+            },
         )
-        for count in agents
+
+    rooms = {"1": 24, "2": 12, "3": 8, "24": 1}
+    return {
+        **{f"bbc/tasks/{name}": task for name, task in tasks.items()},
+        **{f"bbc/agents/{agents}": shared_by(num_rooms) for agents, num_rooms in rooms.items()},
+        "bbc/agents/defaults": shared_by(rooms["1"]),
+        "bbc/bbc": LearningProgress(tasks=_equal(*(f"{_CURRICULA}/bbc/agents/{agents}" for agents in rooms))),
     }
-    whole = LearningProgress(tasks=_equal(*(f"{_CURRICULA}/{name}" for name in by_agents)))
-    return {**tasks, **by_agents, "bbc/bbc": whole}

@@ -55,6 +55,8 @@ def _eval(name: str, item: _Eval, options: WorldOptions) -> EnvConfig:
         items=options.items or "classic",
         max_steps=item.steps,
         easy=("altar",),
+        limit=100,
+        freeze_duration=0,
         changes={
             "mine_red": {"cooldown": 1, "initial_resource_count": 1, "max_output": 1},
             "generator_red": {"output_resources": {"battery_red": 3}, "cooldown": 10, "max_output": 3},

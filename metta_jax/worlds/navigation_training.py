@@ -71,9 +71,7 @@ def _sparse(options: WorldOptions) -> EnvConfig:
         content,
         width=options.width or side,
         height=options.height or side,
-        border_width=6,
         instances=rooms,
-        instance_border_width=3,
     )
     return _world(rooms * agents, maps, 255, options, limit=5)
 

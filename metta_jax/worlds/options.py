@@ -11,6 +11,9 @@ import numpy as np
 from metta_jax.mapgen import Around, around
 from metta_jax.worlds.base_rules import ItemSet
 
+OVERRIDES = ("num_agents", "width", "height", "items", "num_rooms", "objects")
+"""The fields of `WorldOptions` that change a world, as against those that draw its numbers."""
+
 
 @dataclass(frozen=True)
 class WorldOptions:
@@ -22,8 +25,8 @@ class WorldOptions:
       items: which items exist.
       num_rooms: how many equal rooms there are, in worlds of several.
       objects: object name -> how many are scattered over one room, for those that the world scatters.
-      sampling: in 0..1: how far sampled numbers may move from their centres; None: what the world has.
-      rng: what those of the rules are drawn from; None: they are their centres.
+      sampling: in 0..1: how far sampled numbers may move from their centers; None: what the world has.
+      rng: what those of the rules are drawn from; None: they are their centers.
     """
 
     num_agents: int | None = None
@@ -72,7 +75,7 @@ class WorldOptions:
         return {**defaults, **self.objects}
 
     def around(self, centre: float, low: float, high: float) -> Any:
-        """`centre~[low,high]` for a map builder: drawn anew for each map, as far as `sampling` lets it."""
+        """`centre~[low,high]` for a map builder: redrawn for each map, as far as `sampling` allows."""
         return around(centre, low, high, self.sampling or 0.0)
 
     def drawn(self, centre: float, low: float, high: float) -> Any:
@@ -85,5 +88,4 @@ class WorldOptions:
 
     def given(self) -> dict[str, object]:
         """The overrides that are not left at their defaults."""
-        names = ("num_agents", "width", "height", "items", "num_rooms", "objects")
-        return {name: getattr(self, name) for name in names if getattr(self, name) not in (None, {})}
+        return {name: getattr(self, name) for name in OVERRIDES if getattr(self, name) not in (None, {})}

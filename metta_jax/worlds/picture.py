@@ -13,10 +13,10 @@ _AGENT = "agent."
 
 
 def map_objects(game: GameConfig | None, grid: Grid) -> list[dict[str, Any]]:
-    """The objects on a map that nobody has played on yet, as `MettaGrid.grid_objects` tells of them.
+    """The objects on a map before the first step, as `MettaGrid.grid_objects` gives them.
 
     Args:
-      game: the rules; tells the ids of groups. None: 0, 1, ... in the order of the names that are on the map.
+      game: the rules, which give the ids of groups. None: 0, 1, ... in the order of the names that are on the map.
       grid: str [height, width] of object names.
 
     Returns:

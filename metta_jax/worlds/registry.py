@@ -3,46 +3,34 @@
 from __future__ import annotations
 
 import difflib
-import functools
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from metta_jax.config import EnvConfig
-from metta_jax.worlds.arena import arena_worlds
 from metta_jax.worlds.base_rules import ItemSet
-from metta_jax.worlds.crowds import crowd_worlds
-from metta_jax.worlds.default import default_worlds
-from metta_jax.worlds.diversity import diversity_worlds
-from metta_jax.worlds.forage4 import forage4_worlds
-from metta_jax.worlds.memory import memory_worlds
-from metta_jax.worlds.multiagent import multiagent_worlds
-from metta_jax.worlds.navigation import navigation_worlds
-from metta_jax.worlds.navigation_sequence import navigation_sequence_worlds
-from metta_jax.worlds.navigation_training import navigation_training_worlds
-from metta_jax.worlds.object_use import object_use_worlds
 from metta_jax.worlds.options import WorldOptions
-from metta_jax.worlds.sequence_training import sequence_training_worlds
-from metta_jax.worlds.simple import simple_worlds
-from metta_jax.worlds.teams import team_worlds
+from metta_jax.worlds.original_names import original_name, why_no_world
+from metta_jax.worlds.registered import all_names, find_world
 from metta_jax.worlds.world import World
 
 _PREFIX = "env/mettagrid/"
 
-# Sampling curricula draw the sampled numbers of one world anew for each episode. These worlds have none: what changes
-# from episode to episode is the map, and that does so anyway.
-_SAMPLING_CURRICULA = {"curriculum/simple": "simple"}
-
 
 def list_worlds() -> tuple[str, ...]:
-    """The names of all worlds, sorted."""
-    return tuple(sorted(_worlds()))
+    """The names of all worlds, sorted: the package's, and those that were registered."""
+    return all_names()
 
 
 def short_name(path: str) -> str:
     """The path of a world or a curriculum without `env/mettagrid/` or `/env/mettagrid/` before it."""
     return path.removeprefix("/").removeprefix(_PREFIX)
+
+
+def is_world(name: str) -> bool:
+    """Whether a world has this name, in any of its spellings."""
+    return find_world(_short_world_name(name)) is not None
 
 
 def canonical_name(name: str) -> str:
@@ -51,20 +39,12 @@ def canonical_name(name: str) -> str:
     Raises:
       ValueError: there is no such world; lists close matches.
     """
-    short = short_name(name)
-    short = _SAMPLING_CURRICULA.get(short, short)
-    if short in _worlds():
-        return short
-    # Near misses (a typo) are listed; without any, the one name that looks most like it.
-    matches = difflib.get_close_matches(short, _worlds(), cutoff=0.8)
-    matches = matches or difflib.get_close_matches(short, _worlds(), n=1, cutoff=0.5)
-    hint = f"did you mean {' or '.join(repr(match) for match in matches)}?" if matches else "see worlds.list()"
-    raise ValueError(f"worlds: no world {name!r} ({hint})")
+    return _find(name)[0]
 
 
 def describe(name: str) -> str:
     """What is to be done in a named world, in one line. Raises a ValueError if there is no such world."""
-    return _worlds()[canonical_name(name)].description
+    return _find(name)[1].description
 
 
 def get_world(
@@ -82,17 +62,18 @@ def get_world(
     """The rules and the map builder of a named world.
 
     Some worlds have sampled numbers; then `sampling` of the result is above 0. Those of the map (counts, sizes) are
-    drawn anew for every map that is built. Those of the rules (recipes, rewards, limits) are at their centres, or, with
+    redrawn for every map that is built. Those of the rules (recipes, rewards, limits) are at their centers, or, with
     a `seed`, drawn from it.
 
     Args:
-      name: `arena/basic`, `env/mettagrid/arena/basic` or `/env/mettagrid/arena/basic`.
+      name: `arena/basic`, `env/mettagrid/arena/basic` or `/env/mettagrid/arena/basic`; also a path of the original's
+        that has moved, such as `multiagent/experiments/boxy`.
       num_agents: agents on the whole map; None keeps what the world has, as do the following.
       width, height: of one room, without borders.
-      items: `"classic"`, the original's eight, or `"full"`, also laser and blueprint.
+      items: `"classic"`, the original's eight, or `"full"`, with laser and blueprint too.
       num_rooms: how many equal rooms there are; `num_agents` are shared out among them.
       objects: object name -> how many are scattered over one room.
-      sampling: in 0..1: how far sampled numbers may move from their centres.
+      sampling: in 0..1: how far sampled numbers may move from their centers.
       seed: of the sampled numbers of the rules.
 
     Raises:
@@ -102,7 +83,7 @@ def get_world(
         raise ValueError(f"seed: {seed} is negative")
     rng = None if seed is None else np.random.default_rng(seed)
     options = WorldOptions(num_agents, width, height, items, num_rooms, objects or {}, sampling, rng)
-    return _worlds()[canonical_name(name)].make(options)
+    return _find(name)[1].make(options)
 
 
 def sample_world(name: str, seed: int, **options: Any) -> EnvConfig:
@@ -113,21 +94,21 @@ def sample_world(name: str, seed: int, **options: Any) -> EnvConfig:
     return get_world(name, seed=seed, **options)
 
 
-@functools.cache
-def _worlds() -> dict[str, World]:
-    return {
-        **default_worlds(),
-        **forage4_worlds(),
-        **simple_worlds(),
-        **arena_worlds(),
-        **team_worlds(),
-        **crowd_worlds(),
-        **navigation_worlds(),
-        **navigation_training_worlds(),
-        **navigation_sequence_worlds(),
-        **memory_worlds(),
-        **sequence_training_worlds(),
-        **object_use_worlds(),
-        **multiagent_worlds(),
-        **diversity_worlds(),
-    }
+def _find(name: str) -> tuple[str, World]:
+    """Canonical name and world."""
+    short = _short_world_name(name)
+    world = find_world(short)
+    if world is not None:
+        return short, world
+    reason = why_no_world(short)
+    if reason is not None:
+        raise ValueError(f"worlds: no world {name!r}: {reason}")
+    # Near misses (a typo) are listed; without any, the one name that looks most like it.
+    matches = difflib.get_close_matches(short, all_names(), cutoff=0.8)
+    matches = matches or difflib.get_close_matches(short, all_names(), n=1, cutoff=0.5)
+    hint = f"did you mean {' or '.join(repr(match) for match in matches)}?" if matches else "see worlds.list()"
+    raise ValueError(f"worlds: no world {name!r} ({hint})")
+
+
+def _short_world_name(name: str) -> str:
+    return original_name(short_name(name))

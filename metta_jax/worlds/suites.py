@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from metta_jax.config import SimulationSuiteConfig
-from metta_jax.worlds.registry import list_worlds
+from metta_jax.worlds.families import family_worlds
 
 _EXPLORATION = "systematic_exploration_memory"
 _NOT_IN_EXPLORATION = ("spiral_chamber", "tease_small")
@@ -53,7 +53,8 @@ def get_suite(name: str, **options: Any) -> SimulationSuiteConfig:
 
 def _evals(category: str, leave_out: Iterable[str] = (), only: Iterable[str] | None = None) -> dict[str, str]:
     prefix = f"{category}/evals/"
-    names = [world.removeprefix(prefix) for world in list_worlds() if world.startswith(prefix)]
+    # Worlds that users register do not change what a suite is.
+    names = [world.removeprefix(prefix) for world in sorted(family_worlds()) if world.startswith(prefix)]
     kept = [name for name in names if name not in set(leave_out) and (only is None or name in set(only))]
     return {f"{category}/{name}": f"{prefix}{name}" for name in kept}
 

@@ -32,7 +32,7 @@ except ImportError as error:
 def test_missing_libraries_are_named() -> None:
     result = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    what = "is not installed; this adapter needs: pip install metta-jax[adapters]"
+    what = "is not installed; this adapter needs: pip install 'metta-jax[adapters]'"
     missing = ["gymnasium", "gymnasium", "gymnasium", "pettingzoo", "gymnasium"]
     assert result.stdout.splitlines() == [f"{name} {what}" for name in missing]
 

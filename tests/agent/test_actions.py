@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metta_jax.agent.actions import ActionSpace, assign_action_rows
+from metta_jax.agent.actions import assign_action_rows
+from metta_jax.mettagrid.spaces import ActionSpace
 from tests.agent.facts import SEVEN_ACTIONS, facts_env
 
 NINE_ACTIONS = {

@@ -68,7 +68,7 @@ def test_evaluating_equals_acting_step_by_step(agent: Agent, params: Any) -> Non
     for step in range(STEPS):
         outputs, state = apply(agent, params, obs[:, step], state, key=jax.random.key(step), reset=reset[:, step])
         steps.append(outputs)
-    action = jnp.stack([outputs[0] for outputs in steps], axis=1)
+    action = jnp.stack([outputs.action for outputs in steps], axis=1)
     outputs, last = apply(agent, params, obs, start, action=action, reset=reset)
     for evaluated, *acted in zip(outputs[1:], *(outputs[1:] for outputs in steps), strict=True):
         expected = np.stack(acted, axis=1).reshape(evaluated.shape)
@@ -77,7 +77,7 @@ def test_evaluating_equals_acting_step_by_step(agent: Agent, params: Any) -> Non
     for ours, expected in zip(last, state, strict=True):
         np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=2e-6)
     unreset, _ = apply(agent, params, obs, start, action=action)
-    changed = np.abs(np.asarray(outputs[4] - unreset[4])).max(-1).reshape(BATCH, STEPS) > 1e-4
+    changed = np.abs(np.asarray(outputs.log_probs - unreset.log_probs)).max(-1).reshape(BATCH, STEPS) > 1e-4
     assert changed.tolist() == np.maximum.accumulate(reset, axis=1).tolist(), "a reset matters from its slot on"
 
 
@@ -117,7 +117,7 @@ def test_act_is_the_action_and_the_carry(agent: Agent, params: Any) -> None:
     reset = jnp.asarray([False, True, False])
     outputs, expected = apply(agent, params, obs, state, key=jax.random.key(0), reset=reset)
     action, carry = jax.jit(agent.act)(params, obs, state, jax.random.key(0), reset=reset)
-    np.testing.assert_array_equal(action, outputs[0])
+    np.testing.assert_array_equal(action, outputs.action)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=2e-6), carry, expected)
 
 
@@ -135,7 +135,7 @@ def test_numpy_form(agent: Agent, params: Any) -> None:
     action, new = agent.act_numpy(params, obs, carry, seed=4, reset=reset)
     outputs, expected = apply(agent, params, obs, state, key=jax.random.key(4), reset=reset)
     assert all(type(part) is np.ndarray for part in (action, *new))
-    np.testing.assert_array_equal(action, outputs[0])
+    np.testing.assert_array_equal(action, outputs.action)
     np.testing.assert_allclose(new[0], expected[0], rtol=1e-5, atol=2e-6)
     greedy, _ = agent.act_numpy(params, obs, greedy=True)
     np.testing.assert_array_equal(greedy, apply(agent, params, obs, greedy=True)[0][0])
@@ -197,7 +197,7 @@ def test_bfloat16_computes_the_same_roughly(agent: Agent, fresh: Any) -> None:
 
     def value(params: Any) -> Any:
         outputs, state = half.apply(params, obs, action=action)
-        return jnp.sum(outputs[3]), (outputs, state)
+        return jnp.sum(outputs.value), (outputs, state)
 
     gradient, (rough, state) = jax.jit(jax.grad(value, has_aux=True))(fresh)
     assert {leaf.dtype for leaf in jax.tree.leaves((rough[1:], state, gradient))} == {jnp.dtype(jnp.float32)}

@@ -58,7 +58,7 @@ def test_acts_and_evaluates(num_actions: int | None) -> None:
     state, logprobs = agent.initial_state(2), []
     for step in range(3):
         outputs, state = apply(agent, params, observation[:, step], state, reset=reset[:, step], greedy=True)
-        log_probs = outputs[4]
+        log_probs = outputs.log_probs
         logprobs.append(log_probs[:, 0])
     np.testing.assert_allclose(logprob, np.stack(logprobs, 1).reshape(-1), rtol=1e-5, atol=1e-6)
     np.testing.assert_array_equal(h, state[0])

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metta_jax.agent.arrays import matmul, scatter_tokens
+from metta_jax.agent.arrays import matmul, scatter_tokens, scatter_unique_tokens
 
 HEIGHT, WIDTH, CHANNELS = 3, 4, 5
 
-scatter = jax.jit(scatter_tokens, static_argnums=(3, 4, 5))
+scatter = jax.jit(scatter_tokens, static_argnums=(3, 4, 5), static_argnames="wide")
+scatter_unique = jax.jit(scatter_unique_tokens, static_argnums=(3, 4, 5))
 
 
 def loop(location: np.ndarray, channel: np.ndarray, value: np.ndarray) -> np.ndarray:
@@ -35,9 +36,18 @@ def test_scatter_equals_a_loop(seed: int) -> None:
     location[generator.random((2, 30)) < 0.1] = 255
     channel = generator.choice([0, 1, 2, 4, 5, 255], (2, 30)).astype(np.int32)
     value = generator.integers(0, 256, (2, 30)).astype(np.uint8)
-    boxes = scatter(location, channel, value, HEIGHT, WIDTH, CHANNELS)
+    expected = loop(location, channel, value)
+    for wide in (False, True):
+        boxes = scatter(location, channel, value, HEIGHT, WIDTH, CHANNELS, wide=wide)
+        assert boxes.dtype == jnp.float32
+        np.testing.assert_array_equal(boxes, expected)
+    # Of tokens that meet, only the last one stays: then the plain write does it too.
+    for row in range(2):
+        pairs = list(zip(location[row].tolist(), channel[row].tolist(), strict=True))
+        location[row, [pair in pairs[slot + 1 :] for slot, pair in enumerate(pairs)]] = 255
+    boxes = scatter_unique(location, channel, value, HEIGHT, WIDTH, CHANNELS)
     assert boxes.dtype == jnp.float32
-    np.testing.assert_array_equal(boxes, loop(location, channel, value))
+    np.testing.assert_array_equal(boxes, expected)
 
 
 @pytest.mark.parametrize("num_tokens", [256, 257])

@@ -20,9 +20,10 @@ CASES = [
 ]
 
 
+@pytest.mark.parametrize("wide", [True, False])
 @pytest.mark.parametrize(("images", "kernel", "stride", "padding"), CASES)
 def test_equals_a_loop_and_has_its_gradient(
-    images: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, int], padding: tuple[int, int]
+    images: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, int], padding: tuple[int, int], wide: bool
 ) -> None:
     generator = np.random.default_rng(0)
     x = generator.normal(size=images).astype(np.float32)
@@ -34,7 +35,7 @@ def test_equals_a_loop_and_has_its_gradient(
 
     @jax.jit
     def both(x: jax.Array, w: jax.Array, weight: jax.Array) -> tuple[jax.Array, ...]:
-        ours, pull_ours = jax.vjp(lambda x, w: convolve(x, w, stride, padding), x, w)
+        ours, pull_ours = jax.vjp(lambda x, w: convolve(x, w, stride, padding, wide=wide), x, w)
         _, pull_xla = jax.vjp(xla, x, w)
         return ours, *pull_ours(weight), *pull_xla(weight)
 

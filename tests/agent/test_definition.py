@@ -6,12 +6,14 @@ import logging
 import re
 from typing import Any
 
+import jax.numpy as jnp
 import pytest
 
 from metta_jax.agent.build import build_network
 from metta_jax.agent.components import COMPONENTS
 from metta_jax.agent.definition import Source, parse_components
 from metta_jax.agent.graph import build_graph
+from metta_jax.agent.initializers import largest_weight
 from metta_jax.config.agent import AgentConfig
 from tests.agent.facts import component_facts, small_config
 
@@ -53,7 +55,7 @@ def test_targets_of_the_original_are_accepted_by_their_last_part() -> None:
         "nn_params": {"out_features": 9},
     }
     assert build(encoded_obs=old).node("encoded_obs").definition.kind == "Linear"
-    assert build(encoded_obs=old) == build(), "options mean the same inside and beside nn_params"
+    assert build(encoded_obs=old) == build(), "options mean the same inside and next to nn_params"
     merge = {"_target_": "metta.agent.lib.merge_layer.AddMergeLayer", "sources": [{"name": "flat"}, {"name": "flat"}]}
     graph = build(sum=merge, encoded_obs=linear("sum"))
     assert graph.node("sum").definition.kind == "Add"
@@ -172,6 +174,43 @@ def test_dead_options_of_the_original_are_ignored_with_a_log_line(caplog: pytest
     ]
     with error("components.encoded_obs.qk_dim: Linear has no such option"):
         build(encoded_obs=linear("flat", qk_dim=3))
+
+
+def test_more_options_that_the_original_does_not_read(caplog: pytest.LogCaptureFixture) -> None:
+    merge = {"type": "AddMergeLayer", "sources": ["flat", "flat"], "output_size": 24}
+    embeds = {**small_config()["components"]["_action_embeds_"], "input_source": "nothing"}
+    with caplog.at_level(logging.INFO):
+        graph = build(sum=merge, encoded_obs=linear("sum"), _action_embeds_=embeds)
+    assert graph.node("sum").shape == (24,)
+    assert graph.node("_action_embeds_") == build().node("_action_embeds_")
+    assert sorted(record.getMessage() for record in caplog.records) == [
+        "components._action_embeds_.input_source has no effect and is ignored",
+        "components.sum.output_size has no effect and is ignored",
+    ]
+    with error("components.encoded_obs.output_size: Linear has no such option"):
+        build(encoded_obs=linear("flat", output_size=3))
+    with error("components.encoded_obs.input_source: Linear has no such option"):
+        build(encoded_obs=linear("flat", input_source="flat"))
+
+
+@pytest.mark.parametrize("written", ["xavier", "XAVIER", "Xavier"])
+def test_initializations_in_any_case(written: str) -> None:
+    build(encoded_obs=linear("flat", initialization=written))
+    agent = build_network(AgentConfig.model_validate(small_config(encoded_obs=linear("flat", initialization=written))))
+    layer = next(layer for layer in agent.layers if layer.name == "encoded_obs")
+    kernel = jnp.ones((24, 9))
+    assert largest_weight(layer.initialization, kernel) == largest_weight("Xavier", kernel) != 1
+
+
+@pytest.mark.parametrize("options", [{"bias": False}, {"use_bias": False}, {"nn_params": {"bias": False}}])
+def test_layers_without_a_bias(options: dict[str, Any]) -> None:
+    conv = {"type": "Conv2d", "sources": ["obs_normalizer"], "out_channels": 6, "kernel_size": 3, "stride": 2}
+    graph = build(cnn1={**conv, **options}, encoded_obs=linear("flat", **options))
+    for name in ("cnn1", "encoded_obs"):
+        assert list(graph.node(name).component(parent=None).parameters()) == ["kernel"]
+    product = {"type": "Bilinear", "sources": ["flat", "flat"], "out_features": 9, **options}
+    graph = build(encoded_obs=product)
+    assert list(graph.node("encoded_obs").component(parent=None).parameters()) == ["kernel"]
 
 
 def test_the_third_dead_option_belongs_to_self_attention() -> None:

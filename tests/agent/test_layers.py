@@ -93,6 +93,13 @@ def test_batch_norm(kind: str, shape: tuple[int, ...]) -> None:
     np.testing.assert_allclose(out.reshape(-1, 5), expected, **CLOSE)
 
 
+@pytest.mark.parametrize(("kind", "shape"), [("BatchNorm1d", (1, 5)), ("BatchNorm2d", (1, 2, 3, 5))])
+def test_batch_norm_of_one_row_is_refused(kind: str, shape: tuple[int, ...]) -> None:
+    """Its mean is itself, so every vector would become 0 and the policy answer the same for all observations."""
+    with pytest.raises(ValueError, match=rf"components.part: {kind} normalizes over the rows of a call.*LayerNorm"):
+        run(kind, normal(*shape))
+
+
 def test_batch_norm_needs_its_rank() -> None:
     with pytest.raises(ValueError, match="BatchNorm2d needs an image"):
         run("BatchNorm2d", normal(6, 5))

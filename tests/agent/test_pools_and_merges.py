@@ -129,7 +129,7 @@ def test_expand() -> None:
         run("Expand", x, expand_dim=1)
 
 
-def test_reshape_joins_neighbours() -> None:
+def test_reshape_joins_neighbors() -> None:
     x = normal(2, 3, 4)
     np.testing.assert_array_equal(run("Reshape", x, popped_dim=2, squeezed_dim=1), x.reshape(2, 12))
     np.testing.assert_array_equal(run("Reshape", x, popped_dim=1, squeezed_dim=2), x.reshape(2, 12))

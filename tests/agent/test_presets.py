@@ -52,6 +52,17 @@ def counts(agent: Agent) -> dict[str, int]:
     return {name: sum(leaf.size for leaf in jax.tree.leaves(part)) for name, part in shapes.items()}
 
 
+@pytest.mark.parametrize("name", [name for name in PRESETS if name.startswith("latent")])
+def test_lengths_of_attention_follow_that_of_the_queries(name: str) -> None:
+    """The original's files give `query_token_dim` alone, or with `qk_dim`."""
+    components = dict(preset(name)["components"])
+    attention = next(part for part in components if components[part]["type"] == "ObsLatentAttn")
+    given = {key: value for key, value in components[attention].items() if key not in ("qk_dim", "v_dim")}
+    for more in ({}, {"qk_dim": 32}):
+        config = {**preset(name), "components": {**components, attention: {**given, **more}}}
+        assert Agent(facts_env(), config | {"policy_selector": {"type": "top"}}).num_params() == TOTALS[name]
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_parameter_counts(name: str) -> None:
     agent = Agent(facts_env(), name)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -15,7 +16,7 @@ import pytest
 
 from metta_jax import __version__, worlds
 from metta_jax.cli import command_line, main
-from metta_jax.cli.run_options import run_from
+from metta_jax.cli.run_options import given_file, run_from
 from metta_jax.mapgen import Load, RandomRoom, build_maps, from_plain, from_text, read_stored_map
 from metta_jax.sim import EvalStatsDB
 
@@ -26,6 +27,23 @@ def test_info(capsys: pytest.CaptureFixture[str]) -> None:
     assert rows["metta-jax"] == __version__
     assert rows["jax"] == jax.__version__
     assert rows["device"].startswith("cpu:")
+    assert "memory" not in rows  # a CPU reports none of its own
+    assert rows["host"].endswith("of it free")
+
+
+def test_info_of_an_accelerator(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    report = {"bytes_limit": 105_400_000_000, "bytes_in_use": 2_000_000_000}
+    client = SimpleNamespace(platform_version="cuda 12090")
+    gpu = SimpleNamespace(platform="gpu", id=0, device_kind="A card", memory_stats=lambda: report, client=client)
+    monkeypatch.setattr("metta_jax.cli.info.jax.devices", lambda *_: [gpu])
+    with jax.default_matmul_precision("highest"):
+        assert main(["info"]) == 0
+    printed = capsys.readouterr().out
+    assert "device            gpu:0 A card\n  memory          105.4 GB for JAX, 2.0 GB of it in use\n" in printed
+    assert "cuda 12090\n" in printed
+    assert "gpu: float32 (23 bits of fraction), by jax_default_matmul_precision=highest\n" in printed
+    assert main(["info"]) == 0
+    assert "gpu: TF32 (10 bits" in capsys.readouterr().out
 
 
 def test_worlds(capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,28 +59,34 @@ def test_worlds(capsys: pytest.CaptureFixture[str]) -> None:
     assert "guide                      2 simulations" in lines
 
 
-def test_a_map_of_a_world(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_map_of_a_world(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     picture = tmp_path / "default.png"
     assert main(["worlds", "show", "default", "--seed", "3", "--out", str(picture)]) == 0
-    *rows, about, path = capsys.readouterr().out.splitlines()
+    *rows, about, legend, path = capsys.readouterr().out.splitlines()
     assert from_text("\n".join(rows)).shape == (36, 36)
     assert about == f"default: {worlds.describe('default')}"
     assert path == str(picture)
+    assert legend == "@ agent  # wall  s block  m mine_red  n generator_red  _ altar"
     assert picture.read_bytes().startswith(b"\x89PNG")
-    main(["worlds", "show", "default", "--seed", "4", "--out", str(picture)])
+    picture.unlink()
+    monkeypatch.chdir(tmp_path)
+    main(["worlds", "show", "default", "--seed", "4"])
     assert capsys.readouterr().out.splitlines()[:36] != rows
+    assert list(tmp_path.iterdir()) == [], "a file is only written when asked for"
 
 
 def test_validate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
     file.write_text("total_timesteps: 100\nppo: {clip_coef: 0.2}\n", encoding="utf-8")
-    assert main(["validate", "default", "curriculum/simple", str(file)]) == 0
-    assert [line.rpartition(": ")[2] for line in capsys.readouterr().out.splitlines()] == ["good"] * 3
+    assert main(["validate", "default", "curriculum/arena/random", str(file)]) == 0
+    kinds = [line.rpartition(": valid, ")[2] for line in capsys.readouterr().out.splitlines()]
+    assert kinds == ["a world", "a curriculum", "a trainer's configuration"]
 
 
 def _world(file: Path, content: str, *arguments: str) -> Any:
     file.write_text(content, encoding="utf-8")
-    run = run_from(command_line._parser().parse_args(["train", *arguments, "--config", str(file)]))
+    options = command_line.parse(["train", *arguments, "--config", str(file)])[1]
+    run = run_from(options, given_file(options))
     assert run.trainer.curriculum_or_env == run.environment["curriculum_path"]
     return run.environment["curriculum_path"]
 
@@ -77,13 +101,14 @@ def test_one_world_of_several_places(tmp_path: Path) -> None:
     for content in (of_trainer, of_run):
         assert _world(file, content, "default") == "default"
         assert _world(file, content, "--set", "curriculum=puffer") == "puffer"
-    with pytest.raises(ValueError, match="^curriculum: 'puffer' is given beside the world 'default'; give one of them"):
+    with pytest.raises(
+        ValueError, match="^curriculum: 'puffer' is given in addition to the world 'default'; give one of them"
+    ):
         _world(file, of_trainer, "default", "--set", "curriculum=puffer")
 
 
-@pytest.mark.parametrize("command", [module.__name__.rpartition(".")[2] for module in command_line._COMMANDS])
-def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    name = {"evaluate": "eval", "maps": "map"}.get(command, command)
+@pytest.mark.parametrize("name", [name for name, _, _ in command_line.COMMANDS])
+def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main([name, "--help"])
     assert end.value.code == 0
@@ -152,9 +177,9 @@ def test_maps_of_scenes_and_builders(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert from_text(capsys.readouterr().out).shape == (9, 11)
     for text, message in {
         "words": "this is no scene and no map builder: 'words'",
-        "type: {a: 1}": "there is no scene, room or distribution",
+        "type: {a: 1}": "type: {'a': 1} is not the name of a class",
         "type: Scene": "there is no scene, room or distribution 'Scene'",
-        "{type: InlineAscii, data: 3}": "InlineAscii.map: 3 is not text",
+        "{type: InlineAscii, data: 3}": "InlineAscii: map: 3 is not text",
         "{type: WFC, pattern: 3}": "WFC.pattern: 3 is not text",
     }.items():
         scene.write_text(text, encoding="utf-8")
@@ -185,7 +210,7 @@ def test_dashboard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
                 replay_url=url,
                 created_at=datetime(2026, 1, 1 + number, tzinfo=UTC),
             )
-    assert main(["dashboard", str(database)]) == 0
+    assert main(["dashboard", str(database), "--json"]) == 0
     printed = capsys.readouterr().out
     where = {"eval_name": "/env/small", "suite": "nav", "replay_url": "file://last"}
     assert json.loads(printed) == {
@@ -211,8 +236,18 @@ def test_dashboard(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ]
     }
     out = tmp_path / "pages" / "a.json"
-    assert main(["dashboard", str(database), "--out", str(out)]) == 0
+    assert main(["dashboard", str(database), "--json", "--out", str(out)]) == 0
     assert out.read_text(encoding="utf-8") == printed
+    capsys.readouterr()
+    assert main(["dashboard", str(database), "--no-open"]) == 0
+    page = Path(capsys.readouterr().out.strip())
+    assert page == database.with_suffix(".html")
+    assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    with pytest.raises(SystemExit):
+        main(["analyze", str(database), "--metric", "rewart"])
+    assert capsys.readouterr().err == (
+        "metta-jax: --metric: 'rewart' is not in the database (did you mean 'reward'?); there are other, reward\n"
+    )
     with duckdb.connect(str(tmp_path / "b.duckdb")) as connection:
         connection.execute("CREATE TABLE fruits AS SELECT 1 AS apple")
     with pytest.raises(SystemExit) as error:

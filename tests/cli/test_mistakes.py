@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,10 +33,15 @@ MISTAKES = {
     "train default --set minibatch_size=7": "batch_size must be divisible by minibatch_size",
     "train default --suite navigatio": "did you mean 'navigation'?",
     "train default --run-dir {file}/run": "--run-dir: cannot write into",
-    "train default --run-dir=": "--run-dir: '' is no path",
+    "train default --run-dir=": "--run-dir: '' is not a path",
     "train default --num-envs 1e30": "--num-envs: 1e30 is not in 1..2147483647",
     "train default --total-timesteps 1e30": "total_timesteps: 1000000000000000019884624838656 is not at most",
     "train default --device abacus": "device: 'abacus' is not available",
+    "train default --device cpu:-1": "--device: 'cpu:-1' is not available; JAX sees cpu:0, cpu:1",
+    "eval {dir} --device cpu:9": "--device: 'cpu:9' is not available",
+    "bench default --device cuda": "--device: 'cuda' is not available; JAX sees cpu:0, cpu:1; ",
+    "play default --device tpu": "--device: 'tpu' is not available; JAX sees cpu:0, cpu:1; ",
+    "replay make {dir} --device=": "--device: '' is not available",
     "train default --set bptt_horizon=7.5": "bptt_horizon: Input should be a valid integer, not 7.5",
     "train default --set batch_size=many": "batch_size: Input should be a valid integer, not 'many'",
     "train --config {dir}/none.yaml": "none.yaml: No such file or directory",
@@ -52,9 +58,9 @@ MISTAKES = {
     "play default --port 65536": "--port: 65536 is not in 0..65535",
     "play default --terminal": "--terminal: standard input is not a terminal",
     "validate {dir}": "no world",
-    "stats {file}": "is no DuckDB database",
-    "analyze {file}": "is no DuckDB database",
-    "dashboard {file}": "is no DuckDB database",
+    "stats {file}": "is not a DuckDB database",
+    "analyze {file}": "is not a DuckDB database",
+    "dashboard {file}": "is not a DuckDB database",
     "map": "required: <command>",
     "map gen arena/basik": "no world 'arena/basik' (did you mean 'arena/basic'?)",
     "map gen default --width 5": "--width: 5 is for scenes; a world has its own size",
@@ -66,7 +72,6 @@ MISTAKES = {
     "monitor {file} --pid 2000000000": "there is no process 2000000000",
     "monitor {file}": "required: --pid",
     "bench nowhere": "no world 'nowhere'",
-    "": "required: <command>",
     "fly": "invalid choice: 'fly'",
 }
 
@@ -159,6 +164,20 @@ def test_what_the_machine_lacks_is_one_line(
     assert end.value.code == 2
     printed = capsys.readouterr().err
     assert printed.startswith(f"metta-jax: {text}")
+    assert printed.count("\n") == 1
+
+
+def test_steps_without_memory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail(*_: Any) -> None:
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 8 bytes.")
+
+    monkeypatch.setattr("metta_jax.cli.bench.jax.block_until_ready", fail)
+    with pytest.raises(SystemExit) as end:
+        main(["bench", "--num-envs", "2", "--num-steps", "1"])
+    assert end.value.code == 2
+    printed = capsys.readouterr().err
+    assert "there is not enough memory for that: cpu:0 has" in printed
+    assert re.search(r"the state of an environment and what a step returns take [\d.]+ kB, for 2 [\d.]+ kB", printed)
     assert printed.count("\n") == 1
 
 

@@ -1,4 +1,4 @@
-"""Commands around a run that is trained: it goes on, is repeated, evaluated, and stopped."""
+"""Commands around a training run: it is resumed, repeated, evaluated, and stopped."""
 
 from __future__ import annotations
 
@@ -86,12 +86,12 @@ def test_the_configuration_file_of_a_run_repeats_it(run_dir: Path, tmp_path: Pat
         [{name: record[name] for name in same} for record in read_json_lines(path / "metrics.jsonl")]
         for path in (tmp_path, run_dir)
     )
-    assert again == first  # also: a run that was interrupted is the same as this one, which was not
+    assert again == first  # also: an interrupted run is the same as this one, which was not
 
 
 @pytest.mark.slow
 def test_eval_analyze_and_replay(run_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    policies, database = str(run_dir / "checkpoints"), str(tmp_path / "stats.duckdb")
+    policies, database = str(run_dir), str(tmp_path / "stats.duckdb")
     capsys.readouterr()
     options = ["--world", "default", "--selector", "all", "--num-episodes", "1", "--stats-db", database]
     assert main(["eval", policies, *options, "--replay-dir", str(tmp_path / "replays")]) == 0
@@ -112,7 +112,7 @@ def test_eval_analyze_and_replay(run_dir: Path, tmp_path: Path, capsys: pytest.C
     header, *rows = capsys.readouterr().out.splitlines()
     assert header.split() == ["policy", "default"]
     assert len(rows) == 2
-    assert main(["dashboard", database]) == 0
+    assert main(["dashboard", database, "--json"]) == 0
     evals = json.loads(capsys.readouterr().out)["policy_evals"]
     assert [(found["policy_version"], found["eval_name"]) for found in evals] == [(2, "default"), (4, "default")]
     for found, checkpoint in zip(evals, policy["checkpoints"], strict=True):
@@ -124,7 +124,7 @@ def test_eval_analyze_and_replay(run_dir: Path, tmp_path: Path, capsys: pytest.C
     assert main(["replay", "make", policies, "--out", str(tmp_path / "made"), "--no-open"]) == 0
     replay, page = capsys.readouterr().out.splitlines()[-2:]
     assert Path(replay).is_relative_to(tmp_path / "made")
-    assert Path(page).read_text(encoding="utf-8").startswith("<!")
+    assert f"<title>default · {run_dir.name}/model_0004</title>" in Path(page).read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
@@ -149,6 +149,61 @@ def test_control_c_saves(tmp_path: Path) -> None:
             process.kill()
     assert process.returncode == 0
     assert "Traceback" not in err
-    assert "stopped before the end: the same command goes on from here" in out
+    assert "stopped before the end: the same command resumes from here" in out
+    (count,) = [int(path.name) for path in (tmp_path / "checkpoints" / "trainer_state").iterdir()]
+    assert count == len(read_json_lines(tmp_path / "metrics.jsonl")) >= 2
+
+
+@pytest.mark.slow
+def test_a_run_in_a_directory_with_an_odd_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As sweeps name them: every file of a run can be there, is found again, and holds every step once."""
+    (tmp_path / "x[1]").mkdir()
+    monkeypatch.chdir(tmp_path / "x[1]")
+    run = Path("lr=[0.1, 0.2]") / 'it\'s "50%" *{a}$'
+    policies, database, replays = str(run / "checkpoints"), str(run / "all's.duckdb"), str(run / "re[plays]")
+    for total in ("32", "64"):
+        logs = ["--log", "csv", "duckdb", "tensorboard", "--suite", "guide"]
+        evaluation = ["simulation.evaluate_interval=4", "simulation.replay_interval=4"]
+        arguments = ["train", "default", "--run-dir", str(run), *TINY, *evaluation, "--total-timesteps", total, *logs]
+        assert main([*arguments, "--quiet"]) == 0
+    assert [record["step"] for record in read_json_lines(run / "metrics.jsonl")] == [16, 32, 48, 64]
+    printed = capsys.readouterr().out
+    assert "evaluation at epoch 4: " in printed
+    (replay,) = [line.removeprefix("replay ") for line in printed.splitlines() if line.startswith("replay ")]
+    assert Path(replay).exists()
+    assert (run / "run.png").exists()
+    assert main(["stats", str(run / "metrics.duckdb"), "SELECT DISTINCT run FROM metrics", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [{"run": run.name}]
+    options = ["--world", "default", "--num-episodes", "1", "--stats-db", database, "--replay-dir", replays]
+    assert main(["eval", policies, *options]) == 0
+    assert main(["analyze", database]) == 0
+    assert main(["replay", "make", policies, "--out", str(run / "made's"), "--no-open"]) == 0
+    assert "model_0004" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_terminal_that_is_closed_saves(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1", "JAX_PLATFORMS": "cpu"}
+    environment["JAX_COMPILATION_CACHE_DIR"] = str(ROOT / ".cache" / "jax")
+    command = [sys.executable, "-m", "metta_jax", "train", "default", "--run-dir", str(tmp_path), *TINY]
+    command += ["checkpoint.checkpoint_interval=1000000", "simulation.evaluate_interval=0"]
+    controller, terminal = os.openpty()
+    process = subprocess.Popen(
+        command, env=environment, cwd=tmp_path, stdout=terminal, stderr=terminal, stdin=terminal, start_new_session=True
+    )
+    os.close(terminal)
+    try:
+        while len(read_json_lines(tmp_path / "metrics.jsonl") if (tmp_path / "metrics.jsonl").exists() else []) < 2:
+            assert process.poll() is None
+            os.read(controller, 4096)
+            time.sleep(0.1)
+        os.close(controller)  # from now on every write fails
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(120) == 0
+    finally:
+        process.kill()
+        process.wait()
     (count,) = [int(path.name) for path in (tmp_path / "checkpoints" / "trainer_state").iterdir()]
     assert count == len(read_json_lines(tmp_path / "metrics.jsonl")) >= 2

@@ -19,6 +19,7 @@ from metta_jax.config import (
     PolicyStoreConfig,
     TrainerConfig,
 )
+from metta_jax.mapgen import MapGen, Maze, RandomRoom
 
 COMPONENTS = {
     "_core_": {"_target_": "metta.agent.lib.lstm.LSTM", "sources": [{"name": "fc"}], "output_size": 8, "nn_params": {}}
@@ -105,13 +106,27 @@ class TestAgent:
 
 @dataclass(frozen=True)
 class Room:
+    """A builder of somebody's own."""
+
     size: tuple[int, int]
     inner: Any = None
+
+    def build(self, rng: Any) -> Any:
+        raise NotImplementedError
 
 
 @dataclass
 class Changeable:
     size: int
+
+    build = Room.build
+
+
+def test_an_agent_of_the_original_may_say_which_policy_it_is_for() -> None:
+    selector = {"type": "top", "range": 1, "metric": "final.score"}
+    plain = AgentConfig.model_validate(DEFINITION)
+    assert AgentConfig.model_validate(DEFINITION | {"policy_selector": selector}) == plain
+    assert AgentConfig.model_validate({"agent": DEFINITION | {"policy_selector": selector}}) == plain
 
 
 class TestEnv:
@@ -125,15 +140,21 @@ class TestEnv:
             EnvConfig.model_validate({"game": make_game()})
 
     def test_original_form(self, make_game: Any) -> None:
-        builder = {"_target_": "x.Room", "sizes": [3, 4]}
-        data = {"game": make_game({"map_builder": builder, "diversity_bonus": {"enabled": False}}), "sampling": 1}
+        builder = {"_target_": "metta.mettagrid.room.random.Random", "width": 3, "height": 4, "objects": {"altar": 1}}
+        game = make_game({"map_builder": builder, "diversity_bonus": {"enabled": False}})
+        named = {"num_agents": 1, "agents": 3, "group_reward_pct": 0}
+        data = {"game": game, "sampling": 1, **named}
         before = copy.deepcopy(data)
         config = EnvConfig.model_validate(data)
         assert data == before
         assert config.game == GameConfig.model_validate(make_game())
-        assert config.map_builder == {"_target_": "x.Room", "sizes": (3, 4)}
+        assert config.map_builder == RandomRoom(width=3, height=4, objects={"altar": 1})
         assert config.diversity_bonus == {"enabled": False}
         assert config.sampling == 1
+        # In this form nobody would look for them at another place than in the game.
+        for name, value in named.items():
+            with pytest.raises(ConfigError, match=f"^{name}: Extra inputs are not permitted"):
+                EnvConfig.model_validate({"game": make_game(), "map_builder": builder, name: value})
 
     def test_builders_are_written_out_for_reading(self, make_game: Any) -> None:
         builder = Room((3, 4), inner=FrozenDict({"a": [Room((1, 2))]}))
@@ -147,11 +168,19 @@ class TestEnv:
         assert dumped["labels"] == ["a"]
 
     def test_replace_reaches_the_game_and_the_builder(self, make_game: Any) -> None:
-        config = EnvConfig(game=GameConfig.model_validate(make_game()), map_builder=FrozenDict({"a": 1, "b": 2}))
-        changed = config.replace(game={"max_steps": 7, "map_builder": {"b": 3}})
+        room = RandomRoom(width=3, height=4, objects={"wall": 1, "altar": 1})
+        config = EnvConfig(game=GameConfig.model_validate(make_game()), map_builder=room)
+        changed = config.replace(game={"max_steps": 7, "map_builder": {"height": 5, "objects": {"altar": 2}}})
         assert changed.game.max_steps == 7
-        assert changed.map_builder == {"a": 1, "b": 3}
+        assert changed.map_builder == RandomRoom(width=3, height=5, objects={"wall": 1, "altar": 2})
         assert config.replace(map_builder=Room((1, 1))).map_builder == Room((1, 1))
+        deep = config.replace(map_builder={"type": "MapGen", "root": {"type": "Maze"}, "width": 9, "height": 9})
+        assert deep.map_builder == MapGen(Maze(), width=9, height=9)
+        assert deep.replace(map_builder={"root": {"params": {"room_size": 2}}}).map_builder.root == Maze(room_size=2)
+        with pytest.raises(ConfigError, match=r"^map_builder\.root: Maze\.rom_size: there is no .*'room_size'"):
+            deep.replace(map_builder={"root": {"rom_size": 2}})
+        own = config.replace(map_builder=Room((1, 1))).replace(map_builder={"inner": 3})
+        assert own.map_builder == Room((1, 1), inner=3)
 
     @pytest.mark.parametrize(
         ("values", "message"),
@@ -164,6 +193,14 @@ class TestEnv:
             ({"sampling": 1.5}, r"sampling: 1\.5 is not in 0\.\.1"),
             ({"labels": "a"}, "labels: Input should be a valid tuple, not 'a'"),
             ({"map_builder": Changeable(3)}, "map_builder: a value of type Changeable cannot be stored"),
+            ({"map_builder": 3}, "map_builder: 3 is not a map builder, it has no method build"),
+            ({"map_builder": RandomRoom}, "map_builder: <class .*RandomRoom'> is not a map builder"),
+            ({"map_builder": Maze()}, "map_builder: Maze is a scene, which a MapGen draws"),
+            ({"map_builder": {"type": "RandomRoom"}}, r"map_builder: RandomRoom\.width: is missing"),
+            (
+                {"map_builder": {"type": "MapGen", "root": {"type": "Maze", "wall_size": 0}}},
+                r"map_builder\.root: Maze\.wall_size: 0 is not at least 1",
+            ),
             ({"diversity_bonus": {"enabled": True}}, "diversity_bonus: enabled is True, not False"),
             ({"map_builder": 1, "game": {"map_builder": 2}}, r"(EnvConfig: )?map_builder: given twice, also as game"),
         ],

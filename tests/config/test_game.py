@@ -31,7 +31,7 @@ def test_accepts_the_original_form(make_game: Any) -> None:
     assert isinstance(game.objects["mine"], ConverterConfig)
     assert list(game.objects) == ["wall", "block", "mine", "altar"]
     assert game.resource_reward_cap == "per_item"
-    assert game.unknown_resources == "drop"
+    assert game.unknown_resources == "original"
     assert not game.episode_truncates
     assert game.global_obs.last_action
     assert not game.global_obs.resource_rewards
@@ -117,7 +117,7 @@ def test_required_is_consumed_unless_given(make_game: Any) -> None:
         ("actions", {}, r"actions: no action is enabled; at least one must be"),
         ("num_agents", 0, r"num_agents: 0 is not in 1\.\.256"),
         ("num_agents", 257, r"num_agents: 257 is not in 1\.\.256"),
-        ("max_steps", -1, r"max_steps: -1 is not in 0\.\.4294967295"),
+        ("max_steps", -1, r"max_steps: -1 is not in 0\.\.2147483647"),
         ("num_observation_tokens", 0, r"num_observation_tokens: 0 is not at least 1"),
         ("obs_width", 4, r"obs_width: 4 is not an odd number in 3\.\.15"),
         ("obs_width", 1, r"obs_width: 1 is not an odd number in 3\.\.15"),
@@ -126,8 +126,12 @@ def test_required_is_consumed_unless_given(make_game: Any) -> None:
         ("inventory_item_names", ["a", "b", "a"], r"inventory_item_names: \['a'\] are listed more than once"),
         ("inventory_item_names", [""], r"inventory_item_names: '' is not a name"),
         ("inventory_item_names", "ore", r"inventory_item_names: Input should be a valid tuple, not 'ore'"),
-        ("resource_reward_cap", "total", r"resource_reward_cap: Input should be 'per_item' or 'running_total'"),
-        ("unknown_resources", "keep", r"unknown_resources: Input should be 'drop' or 'error', not 'keep'"),
+        (
+            "resource_reward_cap",
+            "total",
+            r"resource_reward_cap: Input should be 'per_item', 'per_item_reward' or '",
+        ),
+        ("unknown_resources", "keep", r"unknown_resources: Input should be 'original', 'drop' or 'error'"),
         ("global_obs/last_step", True, r"global_obs\.last_step: Extra inputs are not permitted"),
         ("map_builder", {}, r"map_builder: Extra inputs are not permitted"),
         ("episode_truncates", 0, r"episode_truncates: Input should be a valid boolean, not 0"),
@@ -144,7 +148,7 @@ def test_refuses(make_game: Any, path: str, value: Any, message: str) -> None:
     [
         ("num_agents", 256),
         ("max_steps", 0),
-        ("max_steps", 4294967295),
+        ("max_steps", 2147483647),
         ("obs_width", 3),
         ("obs_height", 15),
         ("num_observation_tokens", 1),

@@ -66,12 +66,37 @@ def test_unknown_names_are_dropped_everywhere_with_one_warning(make_game: Any) -
 
 
 def test_error_names_every_path(make_game: Any) -> None:
-    game = GameConfig.model_validate(make_game(CHANGES | {"unknown_resources": "error"}))
-    with pytest.raises(ValueError, match="not in inventory_item_names") as caught:
-        known_resources(game)
+    with pytest.raises(ValueError, match="no item of this name is in inventory_item_names") as caught:
+        GameConfig.model_validate(make_game(CHANGES | {"unknown_resources": "error"}))
     assert all(use in str(caught.value) for use in USES)
     strict = GameConfig.model_validate(make_game({"unknown_resources": "error"}))
     assert known_resources(strict) is strict
+
+
+@pytest.mark.parametrize(
+    ("path", "amounts", "message"),
+    [
+        ("objects/altar/input_resources", {"batery": 3}, "objects.altar.input_resources.batery: no item .*'battery'"),
+        ("objects/altar/output_resources", {"hart": 1}, "objects.altar.output_resources.hart: no item .*'heart'"),
+        ("agent/rewards/inventory", {"hart": 1}, "agent.rewards.inventory.hart: no item .*did you mean 'heart'"),
+        ("agent/rewards/inventory", {"hart_max": 1}, "agent.rewards.inventory.hart_max: .*did you mean 'heart_max'"),
+        ("agent/resource_limits", {"or": 1}, "agent.resource_limits.or: no item .*did you mean 'ore'"),
+        ("actions/attack/consumed_resources", {"lazer": 1}, "actions.attack.consumed_resources.lazer: no item .*"),
+        (
+            "groups/blue/props",
+            {"resource_limits": {"qqq": 1}},
+            r"groups.blue.props.resource_limits.qqq: .*are ore,",
+        ),
+    ],
+)
+def test_a_typo_is_an_error_with_the_nearest_name(make_game: Any, path: str, amounts: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        GameConfig.model_validate(make_game({path: amounts}))
+    with pytest.raises(ValueError, match=message):
+        GameConfig.model_validate(make_game({path: amounts, "unknown_resources": "error"}))
+    dropped = GameConfig.model_validate(make_game({path: amounts, "unknown_resources": "drop"}))
+    with pytest.warns(UserWarning, match="are left out: "):
+        known_resources(dropped)
 
 
 def test_requirements_that_are_all_unknown_become_none_at_all(make_game: Any) -> None:
@@ -95,7 +120,7 @@ def test_consumed_that_are_all_unknown_make_the_action_free(make_game: Any) -> N
 def test_names_that_end_in_max(make_game: Any) -> None:
     inventory = {"x_max": 1, "x_max_max": 2, "x": 3}
     game = GameConfig.model_validate(make_game({"inventory_item_names": ["ore", "battery", "heart", "x_max"]}))
-    game = game.replace(agent={"rewards": {"inventory": inventory}})
+    game = game.replace(agent={"rewards": {"inventory": inventory}}, unknown_resources="drop")
     with pytest.warns(UserWarning, match=r"agent\.rewards\.inventory\.x$"):
         known = known_resources(game)
     assert known.agent.rewards.item_rewards(["x_max"]) == {"x_max": (1.0, 2.0)}
@@ -108,3 +133,9 @@ def test_amounts_of_zero_stay_in_actions(make_game: Any) -> None:
     assert known.actions.attack is not None
     assert known.actions.attack.requirements == {"ore": 0}
     assert known.actions.attack.defense_resources == {"heart": 0}
+
+
+def test_a_long_list_of_names_is_cut(make_game: Any) -> None:
+    names = [f"item_{i}" for i in range(241)]
+    with pytest.raises(ValueError, match=r"; there are item_0, .*item_23 and 217 more\n"):
+        GameConfig.model_validate(make_game({"inventory_item_names": names, "agent/rewards/inventory": {"ore": 1}}))

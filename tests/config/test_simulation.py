@@ -26,8 +26,11 @@ def test_one_positional_mapping() -> None:
     assert config == SingleEnvSimulationConfig(env="simple", max_time_s=60)
 
 
+ROOM = {"type": "RandomRoom", "width": 3, "height": 4}
+
+
 def test_a_world_may_be_an_object(make_game: Any) -> None:
-    world = {"game": make_game(), "map_builder": {"kind": "room"}}
+    world = {"game": make_game(), "map_builder": ROOM}
     config = SingleEnvSimulationConfig.model_validate({"env": world})
     assert config.env == EnvConfig.model_validate(world)
     assert SingleEnvSimulationConfig.model_validate(config.model_dump(mode="json")) == config
@@ -38,7 +41,7 @@ def test_a_world_may_be_an_object(make_game: Any) -> None:
     [
         ({}, "env: Field required"),
         ({"env": 3}, "env: Input should be the path of a world or an EnvConfig, not 3"),
-        ({"env": {"game": 3, "map_builder": 1}}, r"env\.game: Input should be a valid dictionary"),
+        ({"env": {"game": 3, "map_builder": ROOM}}, r"env\.game: Input should be a valid dictionary"),
         ({"env": "a", "num_episodes": 0}, "num_episodes: 0 is not at least 1"),
         ({"env": "a", "max_time_s": 0}, "max_time_s: 0 is not above 0"),
         ({"env": "a", "policy_agents_pct": 0}, "policy_agents_pct: 0 is not above 0 and at most 1"),

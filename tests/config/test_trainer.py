@@ -98,6 +98,8 @@ def test_defaults() -> None:
         "total_timesteps": 50_000_000_000,
         "batch_size": 524288,
         "minibatch_size": 16384,
+        "gradient_chunk_size": None,
+        "acting_chunk_size": None,
         "bptt_horizon": 64,
         "update_epochs": 1,
         "forward_pass_minibatch_target_size": 4096,
@@ -107,6 +109,7 @@ def test_defaults() -> None:
         "require_contiguous_env_ids": False,
         "cpu_offload": False,
         "scale_batches_by_world_size": False,
+        "devices": None,
         "compile": False,
         "compile_mode": "reduce-overhead",
         "verbose": True,
@@ -117,6 +120,7 @@ def test_defaults() -> None:
         "target": "metta.rl.trainer.MettaTrainer",
         "run_dir": "./train_dir",
         "value_write_back": False,
+        "minibatch_rows": "drawn",
     }
     assert values["recurrence"] == {"reset_at_episode_end": True, "initial_state": "stored"}
     assert values["advantage"] == {
@@ -128,12 +132,12 @@ def test_defaults() -> None:
 
 BOUNDS: list[tuple[str, list[Any], list[Any]]] = [
     ("optimizer/learning_rate", [0, 1.01], [1e-9, 1]),
-    ("optimizer/beta1", [-0.1, 1.1], [0, 1]),
-    ("optimizer/beta2", [-0.1, 1.1], [0, 1]),
-    ("optimizer/eps", [0, -1], [1e-30]),
-    ("optimizer/weight_decay", [-1], [0, 2]),
-    ("lr_scheduler/warmup_steps", [-1, 1.5], [0, None]),
-    ("lr_scheduler/schedule_type", ["step"], ["linear", "cosine", "exponential", None]),
+    ("optimizer/beta1", [-0.1, 1, 1.1], [0, 0.999999]),
+    ("optimizer/beta2", [-0.1, 1, 1.1], [0, 0.999999]),
+    ("optimizer/eps", [0, -1, 2], [1e-18, 1]),
+    ("optimizer/weight_decay", [-1, 2.1], [0, 2]),
+    ("lr_scheduler/warmup_steps", [-1, 1.5], [0, 3, None]),
+    ("lr_scheduler/schedule_type", ["step"], ["constant", "linear", "cosine", "exponential", None]),
     ("prioritized_experience_replay/prio_alpha", [-0.1, 1.1], [0, 1]),
     ("prioritized_experience_replay/prio_beta0", [-0.1, 1.1], [0, 1]),
     ("vtrace/vtrace_rho_clip", [0], [0.1, 1e6]),
@@ -177,7 +181,8 @@ BOUNDS: list[tuple[str, list[Any], list[Any]]] = [
 def test_bounds(path: str, wrong: list[Any], right: list[Any]) -> None:
     def nested(value: Any) -> dict[str, Any]:
         *parents, last = path.split("/")
-        return {parents[0]: {last: value}} if parents else {last: value}
+        needed = {"enabled": True} if parents == ["lr_scheduler"] else {}  # without it the others are refused
+        return {parents[0]: {**needed, last: value}} if parents else {last: value}
 
     for value in wrong:
         with pytest.raises(ConfigError, match=rf"^{re.escape(path.replace('/', '.'))}: .*{re.escape(str(value))}"):
@@ -203,7 +208,19 @@ def test_bounds(path: str, wrong: list[Any], right: list[Any]) -> None:
             "minibatch_size 32 must be divisible by bptt_horizon 64",
         ),
         ({"require_contiguous_env_ids": True}, "require_contiguous_env_ids is not supported"),
-        ({"cpu_offload": True}, "cpu_offload: True is not supported: a rollout stays on the device that trains on it"),
+        (
+            {"cpu_offload": True},
+            "cpu_offload: True is not supported: a rollout stays on the device that trains on it; gradient_chunk_size "
+            "saves more memory",
+        ),
+        (
+            {"gradient_chunk_size": 192},
+            "gradient_chunk_size 192 must divide minibatch_size 16384 and be divisible by bptt_horizon 64",
+        ),
+        (
+            {"gradient_chunk_size": 32},
+            "gradient_chunk_size 32 must divide minibatch_size 16384 and be divisible by bptt_horizon 64",
+        ),
         ({"_target_": "other.Trainer"}, "Unsupported trainer config: other.Trainer"),
         ({"target": "other.Trainer"}, "Unsupported trainer config: other.Trainer"),
     ],

@@ -183,7 +183,7 @@ def test_the_command_says_equal_different_and_unreadable(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The oracle stands in for the engine, which would compile for seconds; test_recorded_runs.py replays through that.
-    monkeypatch.setattr(check, "compare", lambda run: compare(run, make_oracle, oracle_rollout))
+    monkeypatch.setattr(check, "compare", lambda run, make_engine: compare(run, make_oracle, oracle_rollout))
     stats = load_run(SMALL).stats
     stats["game"]["tokens_written"] = 0.0
     different = rewritten(SMALL, tmp_path / "different.npz", stats_json=np.array(json.dumps(stats)))

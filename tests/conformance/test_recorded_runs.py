@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from metta_jax.conformance import RecordedRun, compare, load_run
+from metta_jax.conformance import RecordedRun, compare, load_run, make_engine
 from metta_jax.mettagrid.map_hash import map_hash
 from metta_jax.mettagrid.original_order import original_orders
 from tests.oracle.replay import make_oracle, oracle_rollout
@@ -36,8 +37,9 @@ def test_the_oracle_makes_the_run(run: RecordedRun) -> None:
     [pytest.param(path, marks=() if path.stem in FAST else pytest.mark.slow) for path in RUNS],
     ids=lambda path: path.stem,
 )
-def test_the_engine_makes_the_run(path: Path) -> None:
-    assert compare(load_run(path)) is None
+@pytest.mark.parametrize("engine_path", ["wide", "narrow"])
+def test_the_engine_makes_the_run(path: Path, engine_path: str) -> None:
+    assert compare(load_run(path), partial(make_engine, engine_path=engine_path)) is None
 
 
 def test_the_orders_follow_from_the_seed(run: RecordedRun) -> None:

@@ -12,9 +12,11 @@ import pytest
 
 from metta_jax.curriculum import Bucketed, Curriculum, LearningProgress, PrioritizeRegressed, SingleTask
 from metta_jax.mettagrid import vector
+from metta_jax.mettagrid.engine_path import WIDE, EnginePath
 from metta_jax.worlds import make_curriculum
 from metta_jax.worlds.environment import Environment
 from tests.curriculum.mines import WORLDS, build, mines
+from tests.programs import num_compiled
 
 NUM_ENVS = 6
 NUM_STEPS = 40
@@ -29,8 +31,8 @@ def curriculum() -> Curriculum:
 
 
 @cache
-def env() -> Environment:
-    return Environment(curriculum(), num_envs=NUM_ENVS, is_training=False, num_maps=1)
+def env(path: EnginePath | None = None) -> Environment:
+    return Environment(curriculum(), num_envs=NUM_ENVS, is_training=False, num_maps=1, engine_path=path)
 
 
 class Run(NamedTuple):
@@ -40,14 +42,14 @@ class Run(NamedTuple):
 
 
 @cache
-def run_fn(in_chunks: bool) -> Any:
-    del in_chunks
+def run_fn(path: EnginePath | None) -> Any:
+    played = env(path)
 
     def run(params: Any, key: jax.Array, actions: jax.Array) -> Run:
-        state, _ = env().reset(params, key)
+        state, _ = played.reset(params, key)
 
         def step(state: Any, now: jax.Array) -> tuple[Any, Any]:
-            state, timestep = env().step(params, state, now)
+            state, timestep = played.step(params, state, now)
             return state, (state, timestep)
 
         return Run(state, *jax.lax.scan(step, state, actions)[1])
@@ -56,9 +58,9 @@ def run_fn(in_chunks: bool) -> Any:
 
 
 @cache
-def run(in_chunks: bool = False) -> Run:
+def run(path: EnginePath | None = None) -> Run:
     actions = np.random.default_rng(0).integers(0, 3, (NUM_STEPS, NUM_ENVS, 2, 1)) * [1, 0]
-    return jax.device_get(run_fn(in_chunks)(env().params, jax.random.key(0), jnp.asarray(actions, jnp.int32)))
+    return jax.device_get(run_fn(path)(env().params, jax.random.key(0), jnp.asarray(actions, jnp.int32)))
 
 
 def test_each_environment_plays_by_the_rules_of_its_task() -> None:
@@ -100,9 +102,9 @@ def test_the_curriculum_learned_from_every_episode_in_order() -> None:
     assert int(np.sum(last.completions.episodes)) == int(episode.done.sum()) > 20
 
 
-def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vector, "MAX_AGENTS", 6)  # three environments
-    for a, b in zip(jax.tree.leaves(run()), jax.tree.leaves(run(in_chunks=True)), strict=True):
+@pytest.mark.parametrize("path", [EnginePath(6), WIDE], ids=["chunks of three environments", "wide"])
+def test_the_path_changes_nothing(path: EnginePath) -> None:
+    for a, b in zip(jax.tree.leaves(run()), jax.tree.leaves(run(path)), strict=True):
         if jnp.issubdtype(a.dtype, jax.dtypes.prng_key):
             a, b = jax.random.key_data(a), jax.random.key_data(b)
         np.testing.assert_array_equal(a, b)
@@ -152,10 +154,10 @@ def test_two_hundred_tasks_in_one_program() -> None:
         state, _ = step(many.params, state, jnp.zeros((4, 2, 2), jnp.int32))
         seen |= set(np.asarray(state.task).tolist())
     assert len(seen) > 20
-    assert step._cache_size() == 1
+    assert num_compiled(step) == 1
     params = many.params.replace(rules=many.params.rules.replace(max_steps=many.params.rules.max_steps + 1))
     step(params, state, jnp.zeros((4, 2, 2), jnp.int32))
-    assert step._cache_size() == 1
+    assert num_compiled(step) == 1
 
 
 def test_tasks_with_another_number_of_agents_are_refused() -> None:

@@ -30,7 +30,8 @@ from metta_jax.curriculum import (
 )
 from metta_jax.curriculum.build import draw_parameter, growing_sizes
 from metta_jax.curriculum.completions import WINDOW
-from metta_jax.mapgen import RandomRoom, around
+from metta_jax.mapgen import Child, MapGen, Maze, RandomRoom, around
+from metta_jax.mapgen import Random as Scattered
 from tests.mettagrid.small_world import game
 
 
@@ -87,8 +88,8 @@ def test_completions_are_reported_to_every_ancestor() -> None:
     assert stats["task_completions/x/inner:c"] == 1.0
     assert stats["task_completions/x/inner:b"] == 0.0
     assert stats["curriculum_task_probs/a"] == 0.75
-    # c: avg 0.25, max 0.5, weight about 2; b: 1e-6.
-    assert stats["curriculum_task_probs/x/inner:c"] == pytest.approx(1.0, abs=1e-5)
+    # c: avg 0.25, max 0.5, weight about 2; b: 1e-6. A quarter is drawn with the first weights, 1 and 3.
+    assert stats["curriculum_task_probs/x/inner:c"] == pytest.approx(0.75 + 0.25 * 0.75, abs=1e-5)
     assert stats["task_reward/a/rewards.mean"] == pytest.approx(0.625)
     assert np.isnan(stats["task_reward/x/inner:b/rewards.mean"])
     np.testing.assert_allclose(state.nested[0].rule.average, [0.0, 0.25])
@@ -176,8 +177,11 @@ def test_sampled_task_draws_variants() -> None:
     drawn = jax.jit(jax.vmap(lambda key: curriculum.sample(curriculum.init(), key)))(keys)
     assert set(drawn.tolist()) == set(range(len(steps)))  # each is played
     assert set(curriculum.stats(curriculum.init())) == {
-        "curriculum_task_probs/a", "task_completions/a", "task_reward/a/rewards.mean"
-    }  # fmt: skip
+        "curriculum_task_probs/a",
+        "task_completions/a",
+        "task_reward/a/rewards.mean",
+        "curriculum/ignored_scores",
+    }
 
 
 def test_draws_are_cut_to_ints_only_between_ints() -> None:
@@ -267,6 +271,8 @@ def test_overrides() -> None:
     ("values", "message"),
     [
         ({}, "kind: missing"),
+        ({"_target_": "x.RandmCurriculum"}, "_target_: 'x.RandmCurriculum' is not one of single_task, sampling"),
+        ({"_target_": "x.RandomCurriculum", "kind": "random"}, "_target_: 'x.Ran.*' is given next to kind: 'random'"),
         ({"kind": "randm"}, "kind: 'randm' is not one of single_task, sampling"),
         ({"kind": "random", "tasks": {}}, "tasks: a curriculum needs at least one"),
         ({"kind": "random", "tasks": {"a": -1}}, "tasks.a: -1 is not at least 0"),
@@ -287,8 +293,26 @@ def test_what_kinds_refuse(values: dict[str, Any], message: str) -> None:
         read_kind(values)
 
 
+def test_paths_with_the_level_of_parameters_that_the_original_has() -> None:
+    scene = Scattered({"mine": 1}, 2, children=(Child(Maze(), "full"),))
+    config = EnvConfig(game=game(), map_builder=MapGen(scene, width=8, height=6))  # type: ignore
+    paths = {"root.params.objects.mine": 4, "root.params.agents": 3, "root.children.0.scene.params.room_size": 2}
+    changed = override(config, {f"game.map_builder.{path}": value for path, value in paths.items()})
+    assert changed == override(config, {f"map_builder.{path.replace('params.', '')}": x for path, x in paths.items()})
+    assert changed.map_builder.root.objects == {"mine": 4}
+    assert changed.map_builder.root.children[0].scene.room_size == 2
+    with pytest.raises(ValueError, match=r"map_builder\.root\.params\.agnts: .*did you mean 'agents'"):
+        override(config, {"map_builder.root.params.agnts": 4})
+    buckets = {"game.map_builder.root.params.objects.mine": {"values": [1, 2]}}
+    assert len(build(Bucketed(env_cfg_template_path=config, buckets=buckets)).task_names) == 2
+
+
 def test_kinds_by_both_spellings() -> None:
     assert isinstance(read_kind({"kind": "LearningProgress", "tasks": ["a"]}), LearningProgress)
+    path = "metta.mettagrid.curriculum.learning_progress.LearningProgressCurriculum"
+    assert read_kind({"_target_": path, "tasks": ["a"]}) == read_kind({"kind": "LearningProgress", "tasks": ["a"]})
+    assert isinstance(read_kind({"_target_": "x.LowRewardCurriculum", "tasks": ["a"]}), PrioritizeRegressed)
+    assert isinstance(read_kind({"_target_": "ProgressiveMultiTaskCurriculum", "tasks": ["a"]}), ProgressiveMultiTask)
     assert isinstance(read_kind({"kind": "low_reward", "tasks": ["a"]}), PrioritizeRegressed)
     assert isinstance(read_kind({"kind": "progressive_multi_task", "tasks": ["a"]}), ProgressiveMultiTask)
 

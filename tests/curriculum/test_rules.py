@@ -43,7 +43,7 @@ def test_fixed_weights_learn_nothing() -> None:
 def test_prioritize_regressed() -> None:
     rule = PrioritizeRegressedRule((1.0, 2.0), decay_rate=0.1)
     state = rule.init(KEY)
-    np.testing.assert_allclose(rule.weights(state), [1.0, 2.0])
+    np.testing.assert_allclose(rule.weights(state), [1 / 3, 2 / 3], rtol=1e-6)
     # avg 0.08, max 0.8: about 1 / 0.1. The other one has avg 0, max 0.
     state = learn(rule, state, (0, 0.8))
     np.testing.assert_allclose(state.weight, [1e-6 + 0.8 / (0.08 + 1e-6), 1e-6], rtol=1e-5)
@@ -52,10 +52,15 @@ def test_prioritize_regressed() -> None:
     np.testing.assert_allclose(state.average, [0.092, 0.05], rtol=1e-6)
     np.testing.assert_allclose(state.best, [0.8, 0.5], rtol=1e-6)
     np.testing.assert_allclose(state.weight, [0.8 / 0.092, 10.0], rtol=1e-4)
+    # A quarter is drawn with the first weights; the original's rule does without.
+    share = 10.0 / (0.8 / 0.092 + 10.0)
+    np.testing.assert_allclose(rule.weights(state), [0.75 * (1 - share) + 0.25 / 3, 0.75 * share + 0.5 / 3], rtol=1e-4)
+    original = PrioritizeRegressedRule((1.0, 2.0), decay_rate=0.1, explore=0.0)
+    np.testing.assert_array_equal(original.weights(state), state.weight)
 
 
 def test_prioritize_regressed_never_has_a_negative_weight() -> None:
-    rule = PrioritizeRegressedRule((1.0, 1.0), decay_rate=0.5)
+    rule = PrioritizeRegressedRule((1.0, 1.0), decay_rate=0.5, explore=0.0)
     state = learn(rule, rule.init(KEY), (0, 1.0), (0, -9.0), (1, 0.5))
     assert float(state.average[0]) < 0
     np.testing.assert_allclose(state.weight[0], 1e-6)
@@ -214,16 +219,19 @@ def test_blend_progresses_with_good_scores() -> None:
     np.testing.assert_allclose([state.performance, state.progress], [0.9, 0.4], rtol=1e-6)
     state = learn(rule, state, (0, 0.5))  # 0.7: not good enough
     np.testing.assert_allclose([state.performance, state.progress], [0.7, 0.4], rtol=1e-6)
-    state = learn(rule, state, (0, 1.0), (0, 1.0))
-    np.testing.assert_allclose([state.performance, state.progress], [0.925, 1.0], rtol=1e-6)
+    state = learn(rule, state, (0, 1.0))  # p = 0.8: the second task is the nearest, so this one's turn is over
+    np.testing.assert_allclose([state.performance, state.progress], [0.85, 0.4], rtol=1e-6)
+    state = learn(rule, state, (1, 1.0), (2, 1.0))  # p = 1.6: the third one's
+    np.testing.assert_allclose([state.performance, state.progress], [0.9625, 1.0], rtol=1e-6)
     assert set(rule.stats(state)) == {"smoothed_performance", "progress"}
 
 
 def test_blend_progresses_with_time() -> None:
     rule = BlendRule(2, progression_mode="time", progression_rate=0.3)
-    state = learn(rule, rule.init(KEY), *[(0, 0.0)] * 3)
-    np.testing.assert_allclose(state.progress, 0.9, rtol=1e-6)
-    np.testing.assert_allclose(learn(rule, state, (0, 0.0)).progress, 1.0)
+    state = learn(rule, rule.init(KEY), *[(0, 0.0)] * 3)  # 0.6 after two, where the second task is nearer
+    np.testing.assert_allclose(state.progress, 0.6, rtol=1e-6)
+    np.testing.assert_allclose(learn(rule, state, (1, 0.0)).progress, 0.9, rtol=1e-6)
+    np.testing.assert_allclose(learn(rule, state, *[(1, 0.0)] * 2).progress, 1.0)
 
 
 def test_gates() -> None:

@@ -53,7 +53,11 @@ def test_it_trains_evaluates_and_resumes(
     _run(tmp_path, "--total-steps", "128", *url, *intervals, LOG_INTERVAL=2, GRADIENT_INTERVAL=2)
     printed = capsys.readouterr().out
     assert "Using device: cpu:0" in printed
-    assert "evaluation at epoch 2: navigation/score" in printed
+    (line,) = [line for line in printed.splitlines() if line.startswith("evaluation at epoch 2")]
+    scores = dict(part.split() for part in line.partition(": ")[2].split(", "))
+    # The world that it trained in is among them: even untrained agents find a heart in it now and then.
+    assert set(scores) == {"trained/world", "elsewhere/simple"}
+    assert float(scores["trained/world"]) > 0
     assert "https://metta-ai.github.io/metta/?replayUrl=https%3A%2F%2Fexample.org%2Freplays%2F" in printed
     assert "128 agent steps" in printed
     assert _steps(tmp_path) == [64, 128]
@@ -71,10 +75,10 @@ def test_it_trains_evaluates_and_resumes(
     assert [record.metadata.epoch for record in records] == [1, 2]
     metadata = records[-1].metadata
     assert metadata.agent_step == 128
-    assert set(metadata.evals["category_scores"]) == {"navigation"}
+    assert set(metadata.evals["category_scores"]) == {"trained", "elsewhere"}
     assert metadata.train_time > 0
 
-    # A run that died after its last checkpoint: the steps that nobody saved are played, and logged, once more.
+    # A run that died after its last checkpoint: the steps that were not saved are played, and logged, again.
     with (tmp_path / "metrics.jsonl").open("a", encoding="utf-8") as file:
         file.write('{"step": 192}\n{"step": 256}\n')
     _run(tmp_path, "--total-steps", "192", "--no-evaluation", *intervals)
@@ -89,7 +93,7 @@ def test_it_trains_evaluates_and_resumes(
     assert [record["parameters/latest_saved_policy_epoch"] for record in logged] == [0, 1, 2]
     assert all(record["overview/reward"] == record["overview/reward_vs_total_time"] for record in logged)
 
-    # A run that is over leaves its last policy as it is.
+    # A finished run leaves its last policy alone.
     policy = tmp_path / "checkpoints" / "model_0003" / "policy.json"
     written = policy.stat().st_mtime_ns
     _run(tmp_path, "--total-steps", "192", "--no-evaluation", *intervals)

@@ -6,6 +6,7 @@ import ast
 import math
 import runpy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -24,6 +25,7 @@ TESTED = {
     "notebook",
     "own_parts",
     "own_world",
+    "population",
     "ppo",
     "run",  # in test_run.py
     "seeds",
@@ -40,7 +42,7 @@ def test_every_example_is_tested() -> None:
 
 
 def test_examples_are_short() -> None:
-    longest = {"run": 300, "ppo": 300}
+    longest = {"run": 300, "ppo": 300, "population": 100}
     for path in EXAMPLES.glob("*.py"):
         lines = path.read_text(encoding="utf-8").splitlines()
         assert len(lines) <= longest.get(path.stem, 80), path.name
@@ -130,6 +132,26 @@ def test_seeds() -> None:
 
 
 @pytest.mark.slow
+def test_population() -> None:
+    results = _example("population")["main"](size=4, num_envs=2, horizon=8, num_updates=4, interval=2)
+    assert results.rewards.shape == (4, 4)
+    rates = [one["learning_rate"] for one in results.settings]
+    assert all(1e-4 <= rate <= 1e-2 for rate in rates)
+
+
+def test_the_worst_quarter_of_a_population_learns_from_the_best() -> None:
+    example = _example("population")
+    numbers = SimpleNamespace(learning_rate=np.full(8, 1e-3), ent_coef=np.full(8, 1e-2))
+    numbers.replace = lambda **changed: SimpleNamespace(**changed)
+    order = [3, 1, 0, 2, 4, 6, 5, 7]
+    changed, sources = example["evolve"](numbers, order, np.random.default_rng(0))
+    assert {sources[loser] for loser in order[-2:]} <= {3, 1}
+    assert [sources[i] for i in order[:-2]] == order[:-2]
+    moved = np.asarray(changed.learning_rate) != np.float32(1e-3)
+    assert list(np.flatnonzero(moved)) == sorted(order[-2:])
+
+
+@pytest.mark.slow
 def test_evaluation(tmp_path: Path) -> None:
     scores = _example("evaluation")["main"](directory=str(tmp_path), num_episodes=1, max_steps=5)
     assert set(scores) == {"room/score", "room/default", "room/forage", "room/crowd"}
@@ -139,4 +161,4 @@ def test_evaluation(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_notebook() -> None:
     names = _example("notebook")
-    assert set(names["scores"]) == {"mean_reward", "std_reward", "mean_length", "std_length"}
+    assert {"mean_reward_sum", "mean_reward_per_agent", "mean_length"} <= set(names["scores"])

@@ -1,4 +1,4 @@
-"""Cells ahead and beside, clamped to the map."""
+"""Cells ahead and to the side, clamped to the map."""
 
 import jax.numpy as jnp
 import pytest

@@ -1,7 +1,8 @@
-"""Entries, costs, and the two rules for resource rewards, on worked numbers."""
+"""Entries, costs, and the three rules for resource rewards, on worked numbers."""
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from grid_kernels.inventory import Purse, Weights, amounts, can_afford, settle
 
@@ -48,3 +49,14 @@ def test_per_item_caps_the_count_of_the_item():
     steps = [(ORE, 3), (HEART, 5), (ORE, -3)]
     np.testing.assert_allclose(rewards_of("per_item", 1.0, steps), [0.1, 5.0, -0.1], atol=1e-6)
     np.testing.assert_allclose(rewards_of("per_item", 10.0, steps), [0.3, 5.0, -0.3], atol=1e-6)
+
+
+def test_per_item_reward_caps_the_reward_of_the_item():
+    steps = [(ORE, 3), (HEART, 5), (ORE, -2), (ORE, -1)]
+    np.testing.assert_allclose(rewards_of("per_item_reward", 0.15, steps), [0.15, 5.0, -0.05, -0.1], atol=1e-6)
+    np.testing.assert_allclose(rewards_of("per_item_reward", 1.0, steps), [0.3, 5.0, -0.2, -0.1], atol=1e-6)
+
+
+def test_an_unknown_rule_is_refused():
+    with pytest.raises(ValueError, match="rule: 'total' is not one of per_item, per_item_reward, running_total"):
+        rewards_of("total", 1.0, [(ORE, 1)])

@@ -10,7 +10,7 @@ from metta_jax.mapgen import GameMap, MapBuilder, build_maps
 
 
 def num_components(mask) -> int:
-    """Connected parts (4 neighbours) of a bool [height, width] mask, written another way than the code under test."""
+    """Connected parts (4 neighbors) of a bool [height, width] mask, written another way than the code under test."""
     rest = {(int(row), int(column)) for row, column in np.argwhere(mask)}
     count = 0
     while rest:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metta_jax.mapgen import SYMBOLS, from_text, name_of, read_map, symbol_of, to_text
+from metta_jax.mapgen import SYMBOLS, AsciiRoom, from_text, name_of, read_map, symbol_of, to_text
+from metta_jax.mapgen.stored import from_stored_text
 
 
 def test_every_symbol_is_read_and_the_first_is_written() -> None:
@@ -33,8 +34,18 @@ def test_second_symbols_are_rewritten() -> None:
     assert to_text(from_text("WA a\nWrRW")) == "#@._\n#mn#"
 
 
-def test_line_breaks_around_the_text_are_ignored_but_blanks_are_cells() -> None:
-    assert from_text("\n#  \n # \n").shape == (2, 3)
+def test_blanks_around_the_text_and_its_lines_are_ignored_but_blanks_inside_are_cells() -> None:
+    drawn = from_text("#@ #\n#. #")
+    assert (drawn[:, 2] == "empty").all()
+    for text in ("\n#@ #\n#. #\n", "    #@ #\n\t#. #", "#@ #   \n#. #\r\n", "\n  \n    #@ #\n    #. #\n    "):
+        np.testing.assert_array_equal(from_text(text), drawn)
+        np.testing.assert_array_equal(AsciiRoom(text).build(np.random.default_rng(0)).grid, drawn)
+        np.testing.assert_array_equal(from_stored_text(text).game_map.grid, drawn)
+
+
+def test_a_blank_at_the_edge_is_no_cell() -> None:
+    with pytest.raises(ValueError, match="map: line 2 has 1 cells, but line 1 has 3"):
+        from_text("###\n # \n###")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,14 +15,18 @@ from metta_jax.mapgen import (
     Auto,
     Candidate,
     Child,
+    FixedMap,
+    GameMap,
     MakeConnected,
     MapGen,
     Maze,
     Mirror,
+    RadialMaze,
     Random,
     RandomScene,
     RandomSceneFromDir,
     RoomGrid,
+    build_maps,
     from_plain,
     from_text,
     plain,
@@ -28,6 +34,7 @@ from metta_jax.mapgen import (
     render,
     scene_tree,
     to_text,
+    uniform,
     write_scene,
 )
 from metta_jax.mapgen.game_map import as_grid, empty_grid
@@ -66,7 +73,7 @@ def test_random_scene_by_weight() -> None:
     names = ["".join(counts(game_map.grid)) for game_map in drawn]
     assert names.count("altar") == pytest.approx(300, abs=35)
     assert names.count("temple") == 0
-    assert all(game_map.labels == (name, "small") for name, game_map in zip(names, drawn, strict=True))
+    assert all(game_map.labels == (name, "Random", "small") for name, game_map in zip(names, drawn, strict=True))
     with pytest.raises(ValueError, match="candidates: there is none with a weight above 0"):
         RandomScene((Candidate(Random(), 0),))
 
@@ -90,7 +97,7 @@ def test_scene_files(tmp_path) -> None:
         ({"type": "Mase"}, r"no scene, room or distribution 'Mase' \(did you mean 'Maze'\?\)"),
         ({"type": "Maze", "rooms": 3}, r"Maze\.rooms: there is no such parameter \(did you mean 'room_size'\?\)"),
         ({"type": "Maze", "room_size": 0}, r"Maze\.room_size: 0 is not at least 1"),
-        ({"type": "BSP"}, "BSP: .*missing.*rooms"),
+        ({"type": "BSP"}, r"^BSP\.rooms: is missing$"),
     ],
 )
 def test_bad_plain_data(data, message: str) -> None:
@@ -127,6 +134,41 @@ def test_auto() -> None:
     layouts = {tree["children"][0]["type"] for tree in trees}
     assert layouts == {"RoomGrid", "BSPLayout"}
     assert [child["type"] for child in trees[0]["children"][1:]] == ["RandomObjects", "MakeConnected", "Random"]
+
+
+def test_auto_draws_mazes_of_any_size_in_rooms_of_any_size() -> None:
+    """A drawn size is clamped to the area: without that, two of three of these would fail."""
+    mazes = (Maze(room_size=uniform(1, 4), wall_size=uniform(1, 3)), RadialMaze(arm_length=uniform(1, 9)), RadialMaze())
+    any_side = {"rows": uniform(1, 3), "columns": uniform(1, 3)}
+    symmetry = {"none": 1, "horizontal": 1, "vertical": 1, "x4": 1}
+    auto = Auto(1, content=mazes, grid=any_side, bsp={"area_count": uniform(2, 6)}, room_symmetry=symmetry)
+    for side in (10, 20):
+        builder = MapGen(auto, width=side, height=side, border_width=1)
+        for seed in range(60):
+            grid = builder.build(generator(seed)).grid
+            assert (grid == "agent.agent").sum() == 1
+
+
+@dataclass(frozen=True)
+class _Moody:
+    """A builder that fails for the generators of some seeds."""
+
+    share: float
+
+    def build(self, rng: np.random.Generator) -> GameMap:
+        value = float(rng.random())
+        if value < self.share:
+            raise ValueError(f"rooms: {value:.3f} do not fit")
+        return FixedMap((("agent.agent", "altar"),)).build(rng)
+
+
+def test_one_bad_map_stops_no_pool() -> None:
+    message = r"maps: \d+ of 40 did not fit and were drawn again; the first: rooms: 0\."
+    with pytest.warns(UserWarning, match=message) as seen:
+        assert len(build_maps(_Moody(0.5), seed=0, num_maps=40)) == 40
+    assert len(seen) == 1
+    with pytest.raises(ValueError, match=r"^rooms: 0\.\d+ do not fit$"):
+        build_maps(_Moody(1), seed=0, num_maps=1)
 
 
 @pytest.mark.parametrize(

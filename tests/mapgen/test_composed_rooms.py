@@ -49,7 +49,7 @@ def test_room_list(layout, text: str) -> None:
 
 
 def test_labels_common_to_all_rooms() -> None:
-    assert one_map(RoomList((_A, _B), labels=("list",))).labels == ("list", "both", "small")
+    assert one_map(RoomList((_A, _B), labels=("list",))).labels == ("list", "both", "Ascii", "small")
 
 
 def test_layout_words() -> None:
@@ -57,12 +57,12 @@ def test_layout_words() -> None:
         RoomList((_A,), "heap")  # pyright: ignore
     with pytest.raises(ValueError, match="rooms: there are none"):
         RoomList(())
-    with pytest.raises(ValueError, match=r"rooms\.1: 3 is no map builder"):
+    with pytest.raises(ValueError, match=r"rooms\.1: 3 is not a map builder"):
         RoomList((_A, 3))  # pyright: ignore
 
 
 @pytest.mark.parametrize("seed", [None, 5])
-def test_multi_room_draws_each_room_anew(seed: int | None) -> None:
+def test_multi_room_draws_each_room_separately(seed: int | None) -> None:
     grid = one_map(MultiRoom(RandomRoom(5, 5, {"altar": 3}, seed=seed), 4, "row")).grid
     rooms = [grid[:, 5 * index : 5 * index + 5] for index in range(4)]
     assert len({to_text(room) for room in rooms}) > 1
@@ -71,7 +71,7 @@ def test_multi_room_draws_each_room_anew(seed: int | None) -> None:
 def test_room_scene_alternates_rows_and_columns() -> None:
     scene = RoomScene({"a": _A, "b": _B}, ("a", ("b", ("a", "a"))))
     assert _text(scene) == ".@.\n__@\n__@\n__."
-    assert one_map(scene).labels == ("both", "small")
+    assert one_map(scene).labels == ("both", "Ascii", "small")
     with pytest.raises(ValueError, match="layout: there is no room 'c', only a, b"):
         RoomScene({"a": _A, "b": _B}, ("a", ("c",)))
 

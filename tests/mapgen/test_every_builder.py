@@ -188,7 +188,7 @@ GOLDEN = {
     "MazePrim": "6821e894",
     "MeanDistance": "6ba744e0",
     "Mirror": "1be52f51",
-    "MultiLeftAndRight": "7765e3c6",
+    "MultiLeftAndRight": "4d2bd31e",
     "MultiRoom": "d0625510",
     "NarrowWorld": "8aafce73",
     "Nop": "e51c8e51",

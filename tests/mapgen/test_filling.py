@@ -72,7 +72,7 @@ def test_a_mean_of_zero_puts_things_beside_the_agent() -> None:
 def test_mean_distance_without_room_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"objects\.altar: no empty cell at a mean distance of 500 was found"):
         _drawn(MeanDistance(500, {"altar": 1}), 5, 5)
-    with pytest.raises(ValueError, match="the agent's place in the centre is taken by 'wall'"):
+    with pytest.raises(ValueError, match="the agent's place in the center is taken by 'wall'"):
         _drawn(InlineAscii("#", 2, 2, children=(Child(MeanDistance(2), "full"),)), 5, 5)
 
 
@@ -125,18 +125,25 @@ def test_layout_errors() -> None:
 
 def test_left_and_right() -> None:
     sides = set()
-    for seed in range(10):
-        grid = _drawn(MultiLeftAndRight(2, 3, 4, 0.75), 2 * 7 + 6, 3 * 9 + 12, seed)
-        rooms = [grid[y : y + 7, x : x + 9] for y in (0, 13) for x in (0, 15, 30)]
-        teams = [str(room[3, 4]) for room in rooms]
+    distances: set[int] = set()
+    for seed in range(40):
+        grid = _drawn(MultiLeftAndRight(2, 3, 4, 0.75), 2 * 7 + 6, 3 * 32 + 12, seed)
+        rooms = [grid[y : y + 7, x : x + 32] for y in (0, 13) for x in (0, 38, 76)]
+        is_agent = np.char.startswith(rooms[0].astype(str), "agent.")
+        ((row, column),) = np.argwhere(is_agent)
+        teams = [str(room[row, column]) for room in rooms]
         assert sorted(teams) == ["agent.team_1"] * 3 + ["agent.team_2"] * 3
         for room in rooms:
-            room[3, 4] = "empty"
+            room[row, column] = "empty"
             assert (room == rooms[0]).all()
-        left, right = (int((rooms[0][:, column] == "altar").sum()) for column in (1, 7))
         assert counts(rooms[0]) == {"altar": 4}
-        sides.add((left, right))
+        columns = np.argwhere(rooms[0] == "altar")[:, 1]
+        assert column in range(12, 16)  # the fourth of seven strips of 4 columns
+        assert all(place in (*range(4), *range(24, 28)) for place in columns)
+        sides.add((int((columns < column).sum()), int((columns > column).sum())))
+        distances |= set(np.abs(columns - column).tolist())
     assert sides == {(3, 1), (1, 3)}
+    assert distances == set(range(9, 16))
     with pytest.raises(ValueError, match="rooms of 6x9 are too small"):
         _drawn(MultiLeftAndRight(1, 1, 4), 9, 6)
 
@@ -149,7 +156,7 @@ def test_labels_of_a_grid_are_those_of_all_children() -> None:
         Child(Random(labels=("b", "c")), ("room_0_1",)),
     )
     scene = RoomGrid(1, 2, border_width=0, labels=("grid",), children=children)
-    assert one_map(MapGen(scene, width=4, height=4)).labels == ("grid", "b", "small")
+    assert one_map(MapGen(scene, width=4, height=4)).labels == ("grid", "b", "Random", "small")
 
 
 def test_distance_is_a_number() -> None:

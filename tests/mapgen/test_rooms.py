@@ -9,7 +9,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metta_jax.mapgen import AsciiRoom, FixedMap, RandomRoom, build_maps
+from metta_jax.mapgen import (
+    AsciiRoom,
+    BoxShare,
+    CentralTableLayout,
+    CylinderWorld,
+    FixedMap,
+    MultiRoom,
+    RandomRoom,
+    Room,
+    RoomList,
+    TerrainFromNumpy,
+    TwoRoomsCoord,
+    VariedTerrain,
+    build_maps,
+    choose,
+)
 
 
 def _draw(room, seed: int = 0):
@@ -89,9 +104,33 @@ def test_a_seed_of_its_own_wins() -> None:
 
 
 def test_labels_end_with_the_size() -> None:
-    assert _draw(RandomRoom(width=63, height=63, labels=("mine",))).labels == ("mine", "small")
-    assert _draw(RandomRoom(width=64, height=63)).labels == ("medium",)
-    assert _draw(RandomRoom(width=100, height=60)).labels == ("large",)
+    assert _draw(RandomRoom(width=63, height=63, labels=("mine",))).labels == ("mine", "random", "small")
+    assert _draw(RandomRoom(width=64, height=63)).labels == ("random", "medium")
+    assert _draw(RandomRoom(width=100, height=60)).labels == ("random", "large")
+
+
+@pytest.mark.parametrize(
+    ("room", "label"),
+    [
+        (AsciiRoom("@"), "Ascii"),
+        (BoxShare(20, 20), "boxshare"),
+        (CentralTableLayout(5, 5), "central_table_layout"),
+        (CylinderWorld(20, 20), "cylinder_world"),
+        (TerrainFromNumpy(agents=1, dir="maze_small"), "terrain"),
+        (VariedTerrain(20, 20, style="all-sparse"), "all-sparse"),
+        (VariedTerrain(20, 20, style=choose("maze")), "maze"),
+    ],
+)
+def test_the_kind_of_a_room_is_a_label(room: Room, label: str) -> None:
+    assert _draw(room).labels == (label, "small")
+    assert _draw(MultiRoom(room, 4)).labels[:-1] == (label,)
+    assert _draw(RoomList((room, RandomRoom(3, 3)))).labels == ("small",)
+
+
+def test_two_rooms_say_how_they_lie() -> None:
+    assert _draw(TwoRoomsCoord(3, 3, arrangement="vertical")).labels == ("two_rooms_coord", "vertical", "small")
+    drawn = {_draw(TwoRoomsCoord(3, 3), seed).labels[1] for seed in range(9)}
+    assert drawn == {"horizontal", "vertical"}
 
 
 def test_builders_are_hashable_values() -> None:

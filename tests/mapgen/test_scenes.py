@@ -190,4 +190,4 @@ def test_map_gen_needs_a_size() -> None:
 
 def test_map_gen_labels() -> None:
     builder = MapGen(Random(labels=("arena",)), width=40, height=40, instances=4, instance_border_width=0)
-    assert _one_map(builder).labels == ("arena", "large")
+    assert _one_map(builder).labels == ("arena", "Random", "large")

@@ -39,8 +39,8 @@ def test_round_trip(tmp_path) -> None:
     write_stored_map(path, stored)
     found = read_stored_map(path)
     np.testing.assert_array_equal(found.game_map.grid, game_map.grid)
-    assert found.game_map.labels == ("maze", "small")
-    assert found.metadata == {**stored.metadata, "labels": ["maze", "small"]}
+    assert found.game_map.labels == ("maze", "Maze", "small")
+    assert found.metadata == {**stored.metadata, "labels": ["maze", "Maze", "small"]}
     assert found.scene_tree == stored.scene_tree
     assert from_plain(found.config) == builder
 
@@ -78,7 +78,7 @@ def test_load_draws_a_scene_over_the_map(tmp_path) -> None:
     builder = Load(str(path), Random({"altar": 1}, 2, labels=("filled",)))
     maps = [one_map(builder, seed) for seed in range(6)]
     assert all(counts(game_map.grid) == {"altar": 1, "agent.agent": 2} for game_map in maps)
-    assert maps[0].labels == ("diagonal", "filled")
+    assert maps[0].labels == ("diagonal", "filled", "Random")
     assert len({tuple(game_map.grid.ravel()) for game_map in maps}) > 1
     with pytest.raises(ValueError, match="extra_root: 3 is not a scene"):
         Load(str(path), 3)  # pyright: ignore

@@ -59,7 +59,7 @@ def test_wfc_for_other_settings(seed: int, symmetry, size: int, periodic: bool) 
 
 
 def test_wfc_that_cannot_be() -> None:
-    # The only pattern has a wall in its first column and none in its second: it cannot stand beside itself.
+    # The only pattern has a wall in its first column and none in its second: it cannot stand next to itself.
     with pytest.raises(ValueError, match=r"^Failed to generate map with pattern: #"):
         _walls(WFC("#.\n..", 2, periodic_input=False, symmetry="none", attempts=3), 9, 9)
 

@@ -28,8 +28,8 @@ class Played(NamedTuple):
     timesteps: TimeStep
 
 
-def make_env(scenario: Scenario) -> MettaGrid:
-    return MettaGrid(GameConfig.model_validate(scenario.config), scenario.maps, stats="full")
+def make_env(scenario: Scenario, path: str | None = None) -> MettaGrid:
+    return MettaGrid(GameConfig.model_validate(scenario.config), scenario.maps, stats="full", engine_path=path)
 
 
 def play(env: MettaGrid, scenario: Scenario) -> Played:

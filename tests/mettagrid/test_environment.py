@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -10,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from metta_jax.config import EnvConfig
+from metta_jax.mapgen import RandomRoom, build_maps
 from metta_jax.mettagrid import EnvState, MettaGrid, TimeStep
 from tests.mettagrid.small_world import DOWN, GET, LEFT, MAP, MOVE, NOOP, RIGHT, ROTATE, game, game_config
 from tests.oracle import Oracle
@@ -39,6 +42,58 @@ def start(seed: int = 0) -> EnvState:
 
 def act(state: EnvState, *actions: tuple[int, int]) -> tuple[EnvState, TimeStep]:
     return step_fn()(small().params, state, np.array(actions, np.int32))
+
+
+ROOM = RandomRoom(width=4, height=3, agents=2, objects={"mine": 1})
+
+
+def test_a_world_in_one_call() -> None:
+    """Rules with what builds the maps, rules and built maps, rules and rows: the same environment."""
+    drawn = build_maps(ROOM, seed=5, num_maps=3)
+    world = EnvConfig(game=game_config(), map_builder=ROOM)
+    envs = [
+        MettaGrid(world, seed=5, num_maps=3),
+        MettaGrid(game_config(), drawn),
+        MettaGrid(game_config(), [made.to_lists() for made in drawn]),
+        MettaGrid(game_config(), [made.grid for made in drawn]),
+    ]
+    for env in envs:
+        assert env.layout == envs[0].layout
+        assert env.config == world.game
+        assert jax.tree.all(jax.tree.map(np.array_equal, env.params, envs[0].params))
+    assert MettaGrid(world).params.maps.height.shape == (64,)
+    assert MettaGrid(game_config(), drawn[0]).params.maps.height.shape == (1,)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        ((), {}, "maps: missing; a GameConfig is rules only: give maps too, as of build_maps"),
+        (
+            (ROOM,),
+            {},
+            r"maps: a RandomRoom is a map builder; build_maps\(builder, seed=0, num_maps=64\)",
+        ),
+        (("@.\n.@",), {}, r"maps: '@.*' is text; a map is rows of object names, as .*from_text\(text\)"),
+        ((Path("some.map"),), {}, r"maps: 'some.map' is text; .*read_map\(path\)"),
+        ((3,), {}, "maps: an int is not a map; a map is rows of object names"),
+        ((MAP,), {"seed": 3}, "seed: 3 is for an EnvConfig, whose maps are drawn"),
+        ((MAP,), {"num_maps": 3}, "num_maps: 3 is for an EnvConfig"),
+        ((MAP,), {"config": EnvConfig(game=game_config(), map_builder=ROOM)}, "maps: given together with an EnvConfig"),
+        (
+            (),
+            {"config": EnvConfig(game=game_config(), map_builder=ROOM), "num_maps": 0},
+            "num_maps: 0 is not at least 1",
+        ),
+        ((MAP,), {"config": "arena/basic"}, r"config: 'arena/basic' is neither .*; worlds.get\('arena/basic'\) is"),
+        ((MAP,), {"config": game()}, "config: .* is neither a GameConfig nor an EnvConfig"),
+    ],
+)
+def test_what_is_no_world_is_refused(arguments: tuple[Any, ...], options: dict[str, Any], message: str) -> None:
+    config = options.pop("config", game_config())
+    with pytest.raises(ValueError, match=f"^{message}") as error:
+        MettaGrid(config, *arguments, **options)
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(

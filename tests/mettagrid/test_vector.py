@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metta_jax.mettagrid import EnvParams, MettaGrid, VectorEnv, VectorState, VectorTimeStep, vector
+from metta_jax.mettagrid import EnvParams, MettaGrid, VectorEnv, VectorState, VectorTimeStep
+from metta_jax.mettagrid.engine_path import WIDE, EnginePath
 from tests.mettagrid.small_world import GET, MAP, MOVE, NOOP, ROTATE, game_config
 
 NUM_ENVS = 12
@@ -21,8 +22,8 @@ COMPLETION = 8
 
 
 @cache
-def env() -> MettaGrid:
-    return MettaGrid(game_config(max_steps=MAX_STEPS), [MAP, OTHER_MAP], stats="totals")
+def env(path: EnginePath | None = None) -> MettaGrid:
+    return MettaGrid(game_config(max_steps=MAX_STEPS), [MAP, OTHER_MAP], stats="totals", engine_path=path)
 
 
 class Episode(NamedTuple):
@@ -38,8 +39,8 @@ def reset_fn(staggered: bool) -> Any:
 
 
 @cache
-def steps_fn(in_chunks: bool) -> Any:
-    venv = VectorEnv(env(), NUM_ENVS)
+def steps_fn(path: EnginePath | None) -> Any:
+    venv = VectorEnv(env(path), NUM_ENVS)
 
     def play_on(params: EnvParams, state: VectorState, actions: jax.Array) -> tuple[VectorState, VectorTimeStep]:
         def step(state: VectorState, now: jax.Array) -> tuple[VectorState, Any]:
@@ -57,10 +58,10 @@ def some_actions() -> np.ndarray:
     return np.concatenate([kinds, np.where(kinds == ROTATE, arguments, 0)], axis=-1).astype(np.int32)
 
 
-def play(rules: Any = None, staggered: bool = False, seed: int = 0, in_chunks: bool = False) -> Episode:
+def play(rules: Any = None, staggered: bool = False, seed: int = 0, path: EnginePath | None = None) -> Episode:
     params = env().params if rules is None else env().params.replace(rules=rules)
     state, first = reset_fn(staggered)(params, jax.random.key(seed))
-    return jax.device_get(Episode(state, first, *steps_fn(in_chunks)(params, state, some_actions())))
+    return jax.device_get(Episode(state, first, *steps_fn(path)(params, state, some_actions())))
 
 
 def row(tree: Any, *index: int) -> Any:
@@ -82,11 +83,11 @@ def test_the_number_of_environments_is_checked(num_envs: Any) -> None:
 
 def test_actions_are_checked() -> None:
     venv = VectorEnv(env(), 3)
-    state: Any = None
+    state = jax.eval_shape(venv.reset, env().params, jax.random.key(0))[0]
     with pytest.raises(ValueError, match=r"actions: shape \[2, 2\] is not \[3, 2, 2\]"):
-        venv.step(env().params, state, np.zeros((2, 2), np.int32))  # type: ignore[arg-type]
+        venv.step(env().params, state, np.zeros((2, 2), np.int32))
     with pytest.raises(ValueError, match="actions: dtype float32 is not int32"):
-        venv.step(env().params, state, np.zeros((3, 2, 2), np.float32))  # type: ignore[arg-type]
+        venv.step(env().params, state, np.zeros((3, 2, 2), np.float32))
 
 
 def test_shapes() -> None:
@@ -222,13 +223,29 @@ def test_every_environment_may_have_its_own_rules() -> None:
     assert not episode.timesteps.reward[:, 0].any()
 
 
-def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Large batches are played in parts."""
+@pytest.mark.parametrize("path", [EnginePath(2 * NUM_ENVS // 3), WIDE], ids=["chunks", "wide"])
+def test_the_path_changes_nothing(path: EnginePath) -> None:
     whole = play(own_rules())
-    monkeypatch.setattr(vector, "MAX_AGENTS", 2 * NUM_ENVS // 3)
-    parts = play(own_rules(), in_chunks=True)
+    parts = play(own_rules(), path=path)
     for one, other in zip(jax.tree.leaves(whole), jax.tree.leaves(parts), strict=True):
         np.testing.assert_array_equal(as_numbers(one), as_numbers(other))
+
+
+def test_a_state_goes_on_on_another_path() -> None:
+    """A run saved on one kind of machine resumes on another with the same integers."""
+    whole = play(own_rules())
+    paths = (WIDE, EnginePath(2 * NUM_ENVS // 3), WIDE)
+    params = env().params.replace(rules=own_rules())
+    state, actions = whole.first_state, some_actions()
+    pieces = []
+    for path, some in zip(paths, np.split(actions, [4, 9]), strict=True):
+        state, timestep = steps_fn(path)(params, jax.tree.map(jnp.asarray, state), some)
+        pieces.append((state, timestep))
+        state = row(state, -1)
+    for one, *others in zip(
+        jax.tree.leaves((whole.states, whole.timesteps)), *map(jax.tree.leaves, pieces), strict=True
+    ):
+        np.testing.assert_array_equal(as_numbers(one), np.concatenate([as_numbers(x) for x in others]))
 
 
 def as_numbers(array: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import subprocess
 import sys
@@ -160,6 +161,46 @@ def test_a_file_of_an_earlier_run_does_not_count(tmp_path: Path, start: Callable
         process.wait(20)
 
     assert not _watch(path, process, timeout_s=100, sleep_fn=end)
+
+
+@pytest.mark.parametrize("jump_s", [-1e6, 1e6])
+def test_a_clock_that_jumps(
+    tmp_path: Path, start: Callable[..., subprocess.Popen[str]], jump_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A healthy run is left alone, and a hung one is ended, whatever happens to the time of day."""
+    process, path, now, looks = start(SLEEPS), tmp_path / "heartbeat", [100.0], [0]
+    monkeypatch.setattr(time, "time", lambda: 1e9 + now[0] + (jump_s if looks[0] > 2 else 0.0))
+
+    def beat_then_hang(seconds: float) -> None:
+        now[0] += seconds
+        looks[0] += 1
+        if looks[0] <= 20:
+            path.write_text(f"{time.time()}\n")
+            os.utime(path, (time.time(), time.time()))
+
+    assert _watch(path, process, timeout_s=5.0, interval_s=1.0, sleep_fn=beat_then_hang, clock=lambda: now[0])
+    assert looks[0] == 26, "20 beats, and 6 seconds of silence"
+
+
+def test_time_is_measured_by_a_clock_that_nobody_sets() -> None:
+    assert inspect.signature(watch_heartbeat).parameters["clock"].default is time.monotonic
+
+
+def test_a_machine_that_sleeps(tmp_path: Path, start: Callable[..., subprocess.Popen[str]]) -> None:
+    process, path, now, looks = start(SLEEPS), tmp_path / "heartbeat", [100.0], [0]
+
+    def beat(seconds: float) -> None:
+        now[0] += seconds
+        looks[0] += 1
+        if looks[0] == 5:
+            now[0] += 1e5  # and the process could not beat either
+        elif looks[0] == 30:
+            process.kill()
+            process.wait(20)
+        else:
+            path.write_text(f"{now[0]}\n")
+
+    assert not _watch(path, process, timeout_s=60.0, interval_s=1.0, sleep_fn=beat, clock=lambda: now[0])
 
 
 def test_bad_arguments(tmp_path: Path) -> None:

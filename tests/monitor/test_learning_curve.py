@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from metta_jax.monitor import learning_curve, plot_learning_curve
+from metta_jax.monitor import plot_learning_curve
 from metta_jax.monitor.learning_curve import series, smooth
 
 RECORDS = [
@@ -34,10 +35,8 @@ def test_smoothing_starts_unbiased_and_keeps_a_constant() -> None:
 def _texts(figure_records, tmp_path, monkeypatch) -> list[str]:
     """All texts inside the panels of the picture."""
     figures = []
-    savefig = learning_curve.Figure.savefig
-    monkeypatch.setattr(
-        learning_curve.Figure, "savefig", lambda self, *args: (figures.append(self), savefig(self, *args))
-    )
+    savefig = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda self, *args: (figures.append(self), savefig(self, *args)))
     plot_learning_curve(figure_records, tmp_path / "curve.png")
     return [text.get_text() for axes in figures[0].axes for text in axes.texts]
 

@@ -106,8 +106,8 @@ def test_console_redraws_a_progress_bar_on_a_terminal() -> None:
     with ConsoleLog(1000, console=console) as log:
         for step in (250, 500):
             log.log({"losses/policy_loss": 0.1}, step)
-    assert "━━━━━╌" in stream.getvalue()
-    assert "━━━━━━━━━━╌" in stream.getvalue()
+    assert " 25% ━━╌" in stream.getvalue()
+    assert " 50% ━━━━━╌" in stream.getvalue()
     assert "\r\x1b[2K" in stream.getvalue()
 
 

@@ -167,7 +167,7 @@ def test_all_groups_together(loop: Callable[..., Stopwatch]) -> None:
 
 
 class _Agent:
-    config = SimpleNamespace(analyze_weights_interval=10)
+    analyze_weights_interval = 10
 
     def weight_metrics(self, params: Any) -> dict[str, float]:
         return {"weights/weight_norm/x": float(params["x"])}
@@ -181,11 +181,8 @@ def test_weight_metrics_at_their_interval() -> None:
     assert not due_weight_metrics(_Agent(), {"x": 1}, 22, previous=20)
 
 
-def test_agents_without_weight_metrics() -> None:
-    class Bare:
-        pass
+def test_no_weight_metrics_at_an_interval_of_zero() -> None:
+    class Never(_Agent):
+        analyze_weights_interval = 0
 
-    class WithoutConfig(_Agent):
-        config = None  # type: ignore[assignment]
-
-    assert due_weight_metrics(Bare(), {}, 10) == due_weight_metrics(WithoutConfig(), {"x": 1}, 10) == {}
+    assert due_weight_metrics(Never(), {"x": 1}, 10) == {}

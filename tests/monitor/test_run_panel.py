@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from metta_jax.monitor import plot_run
+from metta_jax.monitor import plot_learning_curve, plot_run
 
 RECORDS = [
     {
@@ -30,6 +30,13 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     savefig = Figure.savefig
     monkeypatch.setattr(Figure, "savefig", lambda self, *args: (seen.append(self), savefig(self, *args)))
     return seen
+
+
+@pytest.mark.parametrize("title", ["$x_{", "lr=$5", "\\frac", "\udcff"], ids=ascii)
+def test_any_title(tmp_path: Path, title: str) -> None:
+    """Names of directories are no formulas."""
+    for plot in (plot_run, plot_learning_curve):
+        assert plot(RECORDS, tmp_path / "run.png", title=title).read_bytes().startswith(b"\x89PNG")
 
 
 def test_four_panels(tmp_path: Path, figures: list[Figure]) -> None:

@@ -202,7 +202,7 @@ def _make(settings: Settings, world: World, name: str, row: int, column: int) ->
             agent_id=len(world.agents),
             group=group,
             items=settings.items,
-            running_total=settings.reward_cap == "running_total",
+            reward_cap=settings.reward_cap,
             stats=Stats(world.clock),
         )
         world.agents.append(agent)
@@ -220,7 +220,7 @@ def _make(settings: Settings, world: World, name: str, row: int, column: int) ->
 
 def _type_names(settings: Settings) -> list[str]:
     """Names by type id. The original makes room for every configured object and group, or for the largest id."""
-    size = max(len(settings.objects) + len(settings.groups), *(o.type_id + 1 for o in settings.objects.values()))
+    size = max(len(settings.objects) + len(settings.groups), *(o.type_id + 1 for o in settings.objects.values()), 0)
     names = [""] * size
     names[0] = "agent"
     for entry in settings.objects.values():

@@ -100,6 +100,8 @@ def test_taking_from_a_full_source_starts_it():
         ("running_total", 1, 0.3, 5.0, -4.3),
         ("per_item", 1, 0.1, 5.0, -0.1),
         ("per_item", 10, 0.3, 5.0, -0.3),
+        ("per_item_reward", 1, 0.3, 5.0, -0.3),
+        ("per_item_reward", 0.25, 0.25, 5.0, -0.25),
     ],
 )
 def test_caps(cap: str, maximum: float, ore: float, hearts: float, ore_back: float):

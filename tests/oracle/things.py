@@ -43,7 +43,7 @@ class Agent:
     agent_id: int
     group: GroupSettings
     items: tuple[str, ...]
-    running_total: bool
+    reward_cap: str
     stats: Stats
     layer: int = AGENT_LAYER
     type_id: int = 0
@@ -84,14 +84,14 @@ class Agent:
         elif delta < 0:
             self.stats.add(f"{self.items[item]}.lost", -delta)
         if item in self.group.agent.rewards:
-            if self.running_total:
+            if self.reward_cap == "running_total":
                 self._reward_running_total(item, delta)
             else:
                 self.unsettled = True
         return delta
 
     def settle(self) -> None:
-        """The `per_item` rule, once per transaction (all updates of one get, put, payment or steal)."""
+        """The rules that look at each item, once per transaction (all updates of one get, put, payment or steal)."""
         if not self.unsettled:
             return
         self.unsettled = False
@@ -99,9 +99,13 @@ class Agent:
         for item in sorted(self.inventory):
             if item in self.group.agent.rewards:
                 counted = np.float32(self.inventory[item])
-                if item in self.group.agent.reward_caps:
-                    counted = min(counted, self.group.agent.reward_caps[item])
-                total = np.float32(total + np.float32(self.group.agent.rewards[item] * counted))
+                cap = self.group.agent.reward_caps.get(item, np.float32(np.inf))
+                if self.reward_cap == "per_item":
+                    counted = min(counted, cap)
+                worth = np.float32(self.group.agent.rewards[item] * counted)
+                if self.reward_cap == "per_item_reward":
+                    worth = min(worth, cap)
+                total = np.float32(total + worth)
         self._pay(total)
 
     def _reward_running_total(self, item: int, delta: int) -> None:

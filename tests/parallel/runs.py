@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any
 
 import jax
@@ -22,10 +23,29 @@ def make_training(num_envs: int = 4) -> TrainingComponents:
 
 
 def assert_close(actual: Any, expected: Any) -> None:
+    """Integers are equal, other numbers up to rounding."""
     leaves = jax.tree_util.tree_leaves_with_path(expected)
     for (path, x), y in zip(leaves, jax.tree.leaves(actual), strict=True):
         assert x.dtype == y.dtype
         if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
             x, y = jax.random.key_data(x), jax.random.key_data(y)
         message = jax.tree_util.keystr(path)
-        np.testing.assert_allclose(np.asarray(y), np.asarray(x), rtol=1e-4, atol=1e-5, err_msg=message)
+        if jnp.issubdtype(x.dtype, jnp.floating):
+            np.testing.assert_allclose(np.asarray(y), np.asarray(x), rtol=1e-4, atol=1e-5, err_msg=message)
+        else:
+            np.testing.assert_array_equal(np.asarray(y), np.asarray(x), err_msg=message)
+
+
+def assert_equal(actual: Any, expected: Any) -> None:
+    leaves = jax.tree_util.tree_leaves_with_path(expected)
+    for (path, x), y in zip(leaves, jax.tree.leaves(actual), strict=True):
+        assert x.dtype == y.dtype
+        if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+            x, y = jax.random.key_data(x), jax.random.key_data(y)
+        np.testing.assert_array_equal(np.asarray(y), np.asarray(x), err_msg=jax.tree_util.keystr(path))
+
+
+def exchanges(text: str | None) -> list[str]:
+    """The collective operations of a compiled program, by their names."""
+    kinds = "all-gather|all-reduce|all-to-all|collective-permute|collective-broadcast|reduce-scatter|ragged-all-to-all"
+    return re.findall(rf"({kinds})(?:-start)?\(", str(text))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
+
+from metta_jax.agent import Policy, PolicyOutput
+from metta_jax.mettagrid import BatchEnv
 
 NUM_SYMBOLS = 3
 NUM_TOKENS = 4
@@ -41,12 +43,12 @@ class ProbeState(struct.PyTreeNode):
 
 
 @dataclass(frozen=True, eq=False)
-class ProbeEnv:
+class ProbeEnv(BatchEnv):
     """All agents of an environment play the same game for `episode_length` steps, then the episode ends.
 
     match:    a symbol is shown, the action of its number earns 1, every step a new symbol.
     memory:   a symbol is shown in the first step only; repeating it in the last step earns 1.
-    constant: every step earns 1 whatever the action; what is shown tells even environments from odd ones.
+    constant: every step earns 1 whatever the action; what is shown distinguishes even environments from odd ones.
     """
 
     game: Literal["match", "memory", "constant"] = "match"
@@ -63,8 +65,8 @@ class ProbeEnv:
     max_action_args: tuple[int, ...] = (0, 0, 0)
 
     @property
-    def config(self) -> Any:
-        return SimpleNamespace(episode_truncates=self.ends != "terminated")
+    def truncates(self) -> bool:
+        return self.ends != "terminated"
 
     @property
     def params(self) -> dict[str, jax.Array]:
@@ -150,7 +152,7 @@ class Layer:
 
 
 @dataclass(frozen=True, eq=False)
-class ProbeAgent:
+class ProbeAgent(Policy):
     """h' = tanh(W x + U h + b) on the one-hot symbol, linear heads; the second half of the state is only carried."""
 
     hidden: int = 16
@@ -160,10 +162,6 @@ class ProbeAgent:
     clip_range: float = 0.0
     l2_init_weight_update_interval: int = 0
     forget: bool = False  # leave the recurrent state out, for games without memory
-
-    @property
-    def config(self) -> Any:
-        return SimpleNamespace(l2_init_weight_update_interval=self.l2_init_weight_update_interval)
 
     @property
     def flat_actions(self) -> np.ndarray:
@@ -212,7 +210,7 @@ class ProbeAgent:
         key: jax.Array | None = None,
         action: jax.Array | None = None,
         reset: jax.Array | None = None,
-    ) -> tuple[tuple[jax.Array, jax.Array, jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array]]:
+    ) -> tuple[PolicyOutput, tuple[jax.Array, jax.Array]]:
         unrolled = observation.ndim == 4
         if not unrolled:
             observation = observation[:, None]
@@ -242,4 +240,4 @@ class ProbeAgent:
         logprob = jnp.take_along_axis(log_probs, flat[:, None], axis=1)[:, 0]
         entropy = -jnp.sum(jnp.exp(log_probs) * log_probs, axis=1)
         new_state = (h[None], recurrent[1])
-        return (action, logprob, entropy, value, log_probs), new_state
+        return PolicyOutput(action, logprob, entropy, value, log_probs), new_state

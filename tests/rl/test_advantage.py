@@ -119,6 +119,20 @@ def test_vtrace_equals_the_definition() -> None:
     np.testing.assert_allclose(actual, expected, rtol=2e-5, atol=2e-6)
 
 
+def test_the_value_target_of_vtrace_is_impalas_for_lambda_one_only() -> None:
+    """Training learns A + V from ratios of 1: r + gamma n vs[t+1], while IMPALA learns vs[t]."""
+    rows = {name: jnp.asarray(x) for name, x in _rows(3).items()} | {"importance": jnp.ones((5, 11))}
+    after = jnp.concatenate([rows["rewards"], rows["next_reward"][:, None]], axis=1)[:, 1:]
+    running = 1.0 - jnp.concatenate([rows["dones"], rows["next_done"][:, None]], axis=1)[:, 1:]
+    for gae_lambda in (1.0, LAMBDA):
+        options: dict[str, Any] = {"gamma": GAMMA, "gae_lambda": gae_lambda, **rows}
+        vs = rows["values"] + compute_advantage(**options)
+        shifted = jnp.concatenate([vs, rows["next_value"][:, None]], axis=1)[:, 1:]
+        target = compute_advantage(estimator="vtrace", **options) + rows["values"]
+        np.testing.assert_allclose(target, after + GAMMA * running * shifted, rtol=1e-5, atol=1e-5)
+        assert np.allclose(target, vs, atol=1e-4) == (gae_lambda == 1.0)
+
+
 def test_no_gradient_flows_through() -> None:
     rows = {name: jnp.asarray(x) for name, x in _rows(4).items()}
 

@@ -1,4 +1,4 @@
-"""Our estimators and losses beside rlax, which is independent of us."""
+"""Our estimators and losses against rlax, which is independent of us."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import pytest
 
 import metta_jax.rl
 from metta_jax.rl import TrainingComponents
-from metta_jax.rl.replay import create_layout
+from metta_jax.rl.batch_layout import create_layout
 from metta_jax.rl.update import anneal_beta
 from tests.rl.probes import ProbeAgent, ProbeEnv
 from tests.rl.training import config, variant
@@ -80,10 +80,11 @@ def test_batches_scale_with_the_number_of_devices() -> None:
     assert (training.segments, training.minibatch_segments) == (16, 4)
     # Schedules end with the last rollout, which has what one device takes.
     assert training.plan.layout.batch_size == 128
-    assert training.plan.num_rollouts == settings.total_timesteps // 128
+    assert int(training.hyperparameters.num_rollouts) == settings.total_timesteps // 128
     prioritized = settings.replace(prioritized_experience_replay={"prio_alpha": 1.0, "prio_beta0": 0.5})
     plan = TrainingComponents.create(ProbeEnv(), ProbeAgent(), prioritized).plan
-    assert float(anneal_beta(plan, jnp.int32(plan.num_rollouts))) == pytest.approx(1.0)
+    last = plan.hyperparameters.num_rollouts.astype(jnp.int32)
+    assert float(anneal_beta(plan, last)) == pytest.approx(1.0)
 
 
 def test_exported_names() -> None:
@@ -100,10 +101,26 @@ def test_exported_names() -> None:
         "calculate_prioritized_sampling_params",
         "accumulate_rollout_stats",
         "compute_gradient_stats",
-        "cleanup_old_policies",
         "calculate_anneal_beta",
     ]
     exported: Any = metta_jax.rl.__all__
     assert set(names) <= set(exported)
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = metta_jax.rl.nothing  # type: ignore[attr-defined]
+
+
+def test_the_beta_of_a_written_out_loop_is_that_of_update() -> None:
+    """Also where the configuration's batch is for several devices: then a run has more rollouts."""
+    settings = config(
+        scale_batches_by_world_size=True,
+        batch_size=128 * jax.device_count(),
+        minibatch_size=32 * jax.device_count(),
+        total_timesteps=1280,
+        prioritized_experience_replay={"prio_alpha": 1.0, "prio_beta0": 0.5},
+    )
+    training = TrainingComponents.create(ProbeEnv(num_envs=4), ProbeAgent(), settings)
+    state = training.init(jax.random.key(0)).replace(epoch=jnp.int32(4))
+    beta = training.anneal_beta(state)
+    assert float(beta) == pytest.approx(0.5 + 0.5 * 4 / 10, rel=1e-6)  # 1280 steps are ten rollouts of 128
+    assert beta == anneal_beta(training.plan, state.epoch)
+    assert float(training.anneal_beta(state.replace(epoch=jnp.int32(40)))) == 1.0

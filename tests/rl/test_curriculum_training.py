@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from metta_jax.curriculum import LearningProgress
-from metta_jax.rl import TrainingComponents
+from metta_jax.rl import TrainingComponents, unpack_infos
 from metta_jax.store import load_train_state, save_train_state
+from metta_jax.trainer import EpisodeRewards
 from metta_jax.worlds.environment import Environment
 from tests.curriculum.mines import WORLDS, build
 from tests.rl.probes import ProbeAgent
@@ -66,3 +67,25 @@ def test_a_run_that_was_saved_goes_on_with_the_same_tasks(training: TrainingComp
     assert restored is not None
     assert_same(restored, state)
     assert_same(training.rollout(restored)[0], training.rollout(state)[0])
+
+
+def test_the_reward_is_that_of_full_episodes_by_the_limit_of_each_task(training: TrainingComponents) -> None:
+    """Tasks of 3, 4 and 7 steps, in no order of their own: against a count of single episodes."""
+    limits = {name: config.game.max_steps for name, config in WORLDS.items()}
+    assert sorted(limits.values()) == [3, 4, 7]
+    state, rewards, ended = training.init(jax.random.key(4)), EpisodeRewards(window=3), []
+    for rollout in range(5):
+        state = training.reset_for_rollout(state)
+        episodes = []
+        while not training.is_ready_for_training(state):
+            state, info = training.rollout_step(state)
+            episodes += unpack_infos(info)
+        ended.append(episodes)
+        metrics = training.metrics(state, state.experience)
+        shares = [e["episode_length"] / limits[training.plan.env.task_names[e["task"]]] for e in episodes]
+        assert float(metrics["episode/share_sum"]) == pytest.approx(sum(shares), rel=1e-5)
+        found = rewards.add(metrics)
+        if rollout >= 3:  # only full episodes are left in the window: a plain mean
+            window = [e for some in ended[-3:] for e in some]
+            assert {e["task"] for e in window} == {0, 1, 2}
+            assert found == pytest.approx(np.mean([e["reward"] for e in window]), rel=1e-5)

@@ -33,6 +33,7 @@ def training() -> TrainingComponents:
 def _last_states(training: TrainingComponents, state: TrainState) -> list[Any]:
     """The final state of every episode that ends in the next rollout, each environment played alone."""
     env, last = training.plan.env, []
+    assert isinstance(env, Environment)
     play = jax.jit(env.mettagrid.step)
     state = training.reset_for_rollout(state)
     for slot in range(SLOTS):
@@ -47,7 +48,9 @@ def _last_states(training: TrainingComponents, state: TrainState) -> list[Any]:
 
 def test_they_are_those_of_each_episode_by_itself(training: TrainingComponents) -> None:
     state, _ = training.rollout(training.init(jax.random.key(5)))
-    grid, params = training.plan.env.mettagrid, training.plan.env.params
+    env = training.plan.env
+    assert isinstance(env, Environment)
+    grid, params = env.mettagrid, env.params
     last = _last_states(training, state)
     state, _ = training.rollout(state)
     found = training.episode_stats(state)

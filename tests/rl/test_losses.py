@@ -5,9 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metta_jax.rl import compute_ppo_losses, loss_stats
-from metta_jax.rl.losses import add_losses, total_loss, weight_losses
-from metta_jax.rl.train_state import LOSS_PARTS, zero_losses
+from metta_jax.config import KickstartConfig
+from metta_jax.rl import Hyperparameters, compute_ppo_losses, loss_stats
+from metta_jax.rl.hyperparameters import create_hyperparameters
+from metta_jax.rl.kickstart import create_kickstarter
+from metta_jax.rl.losses import LOSS_TERMS, add_losses, is_reported, total_loss, weight_losses
+from metta_jax.rl.train_state import zero_losses
+from tests.rl.training import config
 
 
 def _ppo(**changes: jax.Array | float | bool) -> dict[str, jax.Array]:
@@ -37,6 +41,13 @@ def test_ppo_by_hand() -> None:
     assert parts["clipfrac"] == 1.0
     assert parts["importance"] == pytest.approx(1.25)
     assert parts["current_logprobs"] == pytest.approx(np.log(0.5))
+
+
+def test_clipfrac_counts_ratios_beyond_the_threshold_alone() -> None:
+    ratios = jnp.array([[1.19, 1.21, 1.3, 0.81, 0.79, 1.0]])
+    slots = {name: jnp.zeros_like(ratios) for name in ("entropies", "values", "old_values", "returns", "advantages")}
+    parts = _ppo(logprobs=jnp.log(ratios), old_logprobs=jnp.zeros_like(ratios), **slots)
+    assert float(parts["clipfrac"]) == pytest.approx(3 / 6)
 
 
 def test_value_loss_without_clipping() -> None:
@@ -72,28 +83,38 @@ def test_weight_losses_by_hand_and_their_gradient() -> None:
 
 
 def test_weight_losses_that_are_off_need_no_reference() -> None:
-    parts = weight_losses({"a": jnp.ones((2, 2))}, {}, {"a": 1.0}, l2_reg_loss_coef=0.0, l2_init_loss_coef=0.0)
+    parts = weight_losses({"a": jnp.ones((2, 2))}, {}, {"a": 1.0}, l2_reg_loss_coef=None, l2_init_loss_coef=None)
     assert {name: float(value) for name, value in parts.items()} == {"l2_reg_loss": 0.0, "l2_init_loss": 0.0}
 
 
 def test_total() -> None:
-    parts = {name: jnp.float32(0.0) for name in LOSS_PARTS} | {
+    parts = {name: jnp.float32(0.0) for name in LOSS_TERMS} | {
         "policy_loss": jnp.float32(1.0),
         "entropy": jnp.float32(10.0),
         "value_loss": jnp.float32(100.0),
         "l2_reg_loss": jnp.float32(1000.0),
         "ks_value_loss": jnp.float32(0.5),
     }
-    assert float(total_loss(parts, ent_coef=0.1, vf_coef=0.5)) == pytest.approx(1.0 - 1.0 + 50.0 + 1000.0 + 0.5)
+    numbers = _hyperparameters(ent_coef=0.1, vf_coef=0.5)
+    assert float(total_loss(parts, numbers)) == pytest.approx(1.0 - 1.0 + 50.0 + 1000.0 + 0.5)
 
 
 def test_stats_are_means_over_minibatches() -> None:
-    losses = zero_losses()
+    losses = zero_losses(LOSS_TERMS)
     for value in (1.0, 3.0):
-        losses = add_losses(losses, dict.fromkeys(LOSS_PARTS, jnp.float32(value)))
+        losses = add_losses(losses, dict.fromkeys(LOSS_TERMS, jnp.float32(value)))
     stats = loss_stats(losses.replace(explained_variance=jnp.float32(0.25)))
-    assert len(stats) == 12
-    assert {name: float(value) for name, value in stats.items()} == dict.fromkeys(LOSS_PARTS, 2.0) | {
+    assert {name: float(value) for name, value in stats.items()} == dict.fromkeys(LOSS_TERMS, 2.0) | {
         "explained_variance": 0.25
     }
-    assert "ks_action_loss" not in loss_stats(losses, unused=frozenset({"ks_action_loss"}))
+
+
+def test_terms_that_are_off_are_not_reported() -> None:
+    off = {name for name in LOSS_TERMS if not is_reported(name, _hyperparameters())}
+    assert off == {"l2_reg_loss", "l2_init_loss", "ks_action_loss", "ks_value_loss"}
+    assert is_reported("l2_init_loss", _hyperparameters(l2_init_loss_coef=0.1))
+    assert is_reported("aux_loss", _hyperparameters())
+
+
+def _hyperparameters(**ppo: float) -> Hyperparameters:
+    return create_hyperparameters(config(ppo=ppo), 128, create_kickstarter([], KickstartConfig()))

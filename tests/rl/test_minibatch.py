@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import jax
@@ -11,7 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metta_jax.rl import Kickstarter, MinibatchLoss
+from metta_jax.rl import MinibatchLoss, Teacher
+from metta_jax.rl.hyperparameters import create_hyperparameters
+from metta_jax.rl.kickstart import create_kickstarter
 from metta_jax.rl.minibatch import minibatch_advantages, minibatch_loss, process_minibatch_update
 from metta_jax.rl.parameter_layers import layer_weights
 from tests.rl.training import VARIANTS, config, variant
@@ -61,9 +62,11 @@ def test_gradient_of_the_total_loss_equals_finite_differences() -> None:
     settings = config(
         ppo={"l2_reg_loss_coef": 0.05, "l2_init_loss_coef": 0.1, "ent_coef": 0.1, "clip_coef": 0.1},
         vtrace={"vtrace_rho_clip": 0.2, "vtrace_c_clip": 0.2},
+        kickstart={"kickstart_steps": 1000, "anneal_ratio": 0.5},
     )
-    kickstarter = Kickstarter((0.5,), (0.2,), kickstart_steps=1000, anneal_ratio=0.5)
-    plan = dataclasses.replace(training.plan, config=settings, kickstarter=kickstarter)
+    kickstarter = create_kickstarter([Teacher(None, None, 0.5, 0.2)], settings.kickstart)
+    numbers = create_hyperparameters(settings, training.plan.layout.batch_size, kickstarter)
+    plan = training.plan.with_hyperparameters(numbers)
     teacher = jax.nn.log_softmax(jax.random.normal(jax.random.key(3), (*minibatch.values.shape, 3)))
     minibatch = minibatch.replace(teacher_log_probs=(teacher,), teacher_values=(minibatch.values + 1.0,))
     reference = layer_weights(plan.agent, state.params)

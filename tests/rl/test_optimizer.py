@@ -56,12 +56,14 @@ def test_muon_takes_hidden_matrices_only() -> None:
         "_action_embeds_": {"embedding": jnp.ones((10, 4))},
         "_value_": {"kernel": jnp.ones((4, 1))},
         "cnn": {"kernel": jnp.ones((3, 3, 2, 4))},
+        "attn": {"queries": jnp.ones((10, 4)), "class_token": jnp.ones((2, 4)), "query_kernel_0": jnp.ones((4, 4))},
     }
     assert muon_labels(params) == {
         "core": {"kernel": "muon", "bias": "adam"},
         "_action_embeds_": {"embedding": "adam"},
         "_value_": {"kernel": "adam"},
         "cnn": {"kernel": "adam"},
+        "attn": {"queries": "adam", "class_token": "adam", "query_kernel_0": "muon"},
     }
 
 
@@ -70,11 +72,20 @@ def test_muon_orthogonalizes_matrices_and_leaves_the_rest_to_adam() -> None:
     grads = {"w": jax.random.normal(jax.random.key(1), (8, 32)), "b": jnp.arange(1.0, 9.0)}
     optimizer = create_optimizer(type="muon", beta1=0.9, beta2=0.999, eps=1e-12, weight_decay=0.0)
     updates: Any = optimizer.update(grads, optimizer.init(params), params, learning_rate=jnp.float32(0.1))[0]
-    # Five Newton-Schulz steps bring every singular value near 1, not to it; sqrt(32 / 8) is the factor for the shape.
-    singular = np.linalg.svd(np.asarray(updates["w"]) / -0.2, compute_uv=False)
+    # Five Newton-Schulz steps bring every singular value near 1, not to it; 0.2 sqrt(32) is the factor for the shape.
+    singular = np.linalg.svd(np.asarray(updates["w"]) / (-0.1 * 0.2 * np.sqrt(32.0)), compute_uv=False)
     assert singular.min() > 0.5
     assert singular.max() < 1.3
     np.testing.assert_allclose(np.asarray(updates["b"]), -0.1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(8, 32), (128, 512), (512, 128), (64, 64)])
+def test_muon_moves_a_matrix_as_far_as_adam_does(shape: tuple[int, int]) -> None:
+    """Orthogonal [m, n] has entries of size 1 / sqrt(max(m, n)); times 0.2 sqrt(max(m, n)) that is 0.2, as of adam."""
+    params, grads = {"w": jnp.zeros(shape)}, {"w": jax.random.normal(jax.random.key(1), shape)}
+    optimizer = create_optimizer(type="muon", beta1=0.9, beta2=0.999, eps=1e-12, weight_decay=0.0)
+    updates: Any = optimizer.update(grads, optimizer.init(params), params, learning_rate=jnp.float32(0.1))[0]
+    assert float(jnp.sqrt(jnp.mean(jnp.square(updates["w"])))) == pytest.approx(0.1 * 0.2, rel=0.25)
 
 
 def test_muon_decay_is_decoupled() -> None:

@@ -65,3 +65,15 @@ def test_an_agent_of_another_world_is_rejected_until_it_is_bound() -> None:
     validate_policy_environment_match(agent, more)
     with pytest.raises(ValueError, match=r"feature 'inv:item_1' \(id 15\) is not read"):
         validate_policy_environment_match(agent.bind(other), small_env())
+
+
+def test_an_agent_that_relies_on_unique_tokens_is_rejected_where_they_are_not_promised() -> None:
+    """Of two tokens an accelerator would take either. The form for a CPU takes the later one, and needs no promise."""
+    promising, other = small_env(), small_env()
+    promising.unique_tokens = True
+    agent = Agent(promising, small_config(), engine_path="wide")
+    validate_policy_environment_match(agent, promising)
+    with pytest.raises(ValueError, match="mismatch error: .* two tokens for one location and feature, this one may"):
+        validate_policy_environment_match(agent, other)
+    validate_policy_environment_match(agent.bind(other), other)
+    validate_policy_environment_match(Agent(promising, small_config(), engine_path="narrow"), other)

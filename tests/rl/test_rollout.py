@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from metta_jax.mettagrid import BatchEnv
 from metta_jax.rl import TrainingComponents, TrainState, unpack_infos
 from tests.rl.training import VARIANTS, assert_same, manual_rollout, variant
 
@@ -29,25 +30,25 @@ def _naive_slots(training: TrainingComponents, state: TrainState) -> list[dict[s
         key, action_key = jax.random.split(key)
         ended = jnp.maximum(current["done"], current["truncated"]) > 0
         reset = ended if settings.recurrence.reset_at_episode_end else jnp.zeros_like(ended)
-        (action, logprob, _, value, _), after = act(current["observation"], recurrent, action_key, reset)
+        output, after = act(current["observation"], recurrent, action_key, reset)
         slots.append(
             {name: np.asarray(array) for name, array in current.items()}
-            | {"action": np.asarray(action), "logprob": np.asarray(logprob), "value": np.asarray(value[:, 0])}
-            | {"h": np.asarray(recurrent[0])}
+            | {name: np.asarray(getattr(output, name)) for name in ("action", "logprob")}
+            | {"value": np.asarray(output.value[:, 0]), "h": np.asarray(recurrent[0])}
         )
         recurrent = after
-        env_state, timestep = step(env.params, env_state, action.reshape(env.num_envs, env.num_agents, 2))
+        env_state, timestep = step(env.params, env_state, output.action.reshape(env.num_envs, env.num_agents, 2))
         final = timestep.final_observation.reshape(current["observation"].shape)
         no_reset = jnp.zeros_like(ended)
-        (_, _, _, final_value, _), _ = act(final, recurrent, action_key, no_reset)
+        at_end, _ = act(final, recurrent, action_key, no_reset)
         truncated = timestep.truncated.reshape(-1)
-        use_final = truncated & (settings.advantage.bootstrap_truncated and env.config.episode_truncates)
+        use_final = truncated & (settings.advantage.bootstrap_truncated and env.truncates)
         current = {
             "observation": timestep.observation.reshape(current["observation"].shape),
             "reward": timestep.reward.reshape(-1),
             "done": timestep.terminated.reshape(-1).astype(jnp.float32),
             "truncated": truncated.astype(jnp.float32),
-            "final_value": jnp.where(use_final, final_value[:, 0], 0.0),
+            "final_value": jnp.where(use_final, at_end.value[:, 0], 0.0),
         }
     return slots
 
@@ -132,6 +133,10 @@ def test_infos_and_totals_agree() -> None:
 def test_final_values_are_left_out_where_nothing_truncates() -> None:
     training = variant("default")
     assert not training.plan.values_truncated_episodes  # the environment says that it never truncates
-    unknown = dataclasses.replace(training.plan, env=object())
+
+    class Silent(BatchEnv):
+        """Says nothing of it."""
+
+    unknown = dataclasses.replace(training.plan, env=Silent())
     assert unknown.values_truncated_episodes
     assert variant("accumulated").plan.values_truncated_episodes

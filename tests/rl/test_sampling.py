@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metta_jax.rl import calculate_anneal_beta, calculate_prioritized_sampling_params
-from metta_jax.rl.replay import draw_segments, segment_probabilities
+from metta_jax.rl.sampling import draw_segments, segment_probabilities
 
 
 def test_probabilities_by_hand() -> None:
@@ -69,6 +69,16 @@ def test_beta(epoch: int, alpha: float, expected: float) -> None:
 
 def test_beta_of_a_run_shorter_than_a_batch() -> None:
     assert calculate_anneal_beta(1, total_timesteps=5, batch_size=10, prio_alpha=1.0, prio_beta0=0.4) == 1.0
+
+
+def test_beta_never_exceeds_one() -> None:
+    """Epochs outnumber the rollouts of a run with several epochs for each: 0.6 + 0.4 * 320 / 100 would be 1.88."""
+    for epoch in (100, 101, 320):
+        assert calculate_anneal_beta(epoch, 1000, 10, prio_alpha=1.0, prio_beta0=0.6) == 1.0
+        device = jax.jit(lambda epoch: calculate_anneal_beta(epoch, 1000, 10, prio_alpha=1.0, prio_beta0=0.6))
+        assert float(device(jnp.int32(epoch))) == 1.0
+    # One below, it is what it was.
+    assert calculate_anneal_beta(99, 1000, 10, prio_alpha=1.0, prio_beta0=0.6) == pytest.approx(0.996, rel=1e-6)
 
 
 def test_beta_on_the_device_has_the_bits_of_the_host() -> None:

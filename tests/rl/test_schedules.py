@@ -18,7 +18,8 @@ def _rate(count: int, schedule: Schedule, warmup: int | None = None) -> float:
     ("settings", "expected"),
     [
         ({}, "constant"),
-        ({"schedule_type": "linear"}, "constant"),
+        ({"schedule_type": "constant"}, "constant"),
+        ({"enabled": True, "schedule_type": "constant", "warmup_steps": 3}, "constant"),
         ({"enabled": True}, "cosine"),
         ({"enabled": True, "anneal_lr": True}, "linear"),
         ({"enabled": True, "schedule_type": "exponential"}, "exponential"),
@@ -49,3 +50,25 @@ def test_warmup_multiplies_the_schedule() -> None:
     assert [_rate(k, "linear", warmup=4) for k in range(5)] == pytest.approx(
         [0.1 * 1 / 4, 0.1 * 0.9 * 2 / 4, 0.1 * 0.8 * 3 / 4, 0.1 * 0.7, 0.1 * 0.6], rel=1e-5
     )
+
+
+def test_constant_with_warmup() -> None:
+    assert [_rate(k, "constant", warmup=4) for k in range(6)] == pytest.approx(
+        [0.1 * 1 / 4, 0.1 * 2 / 4, 0.1 * 3 / 4, 0.1, 0.1, 0.1], rel=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"warmup_steps": 5}, r"warmup_steps: 5 has no effect while enabled is False"),
+        ({"schedule_type": "linear"}, r"schedule_type: 'linear' has no effect while enabled is False"),
+        ({"enabled": False, "anneal_lr": True}, r"anneal_lr: True has no effect while enabled is False"),
+    ],
+)
+def test_options_of_a_schedule_that_is_off_are_refused(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        LRSchedulerConfig.model_validate(settings)
+    on = LRSchedulerConfig.model_validate({**settings, "enabled": True})
+    with pytest.raises(ValueError, match=message):
+        on.replace(enabled=False)

@@ -31,7 +31,7 @@ def test_counter_carries() -> None:
     [(0, 10**9), (10**9, 10**9), (101, 100), (2**32 + 3, 2**32 - 3), (5, 2**40), (2**33, 5)],
 )
 def test_counter_distance_is_exact_across_words(value: int, target: int) -> None:
-    assert float(StepCounter.create(value).remaining(target)) == float(np.float32(target - value))
+    assert float(StepCounter.create(value).remaining(StepCounter.create(target))) == float(np.float32(target - value))
 
 
 def test_state_has_no_weak_types_and_no_python_numbers() -> None:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from metta_jax.rl import TrainState, compute_gradient_stats
+from tests.programs import num_compiled
 from tests.rl.training import VARIANTS, assert_same, manual_rollout, manual_update, variant
 
 NUM_UPDATES = 3
@@ -38,7 +42,7 @@ def test_every_program_compiles_once(name: str) -> None:
     parts, _ = training.update(parts, batch)
     written_out, _ = manual_update(training, manual_rollout(training, parts))
     training.rollout(written_out)
-    sizes = {name: program._cache_size() for name, program in training._programs.items()}  # type: ignore[attr-defined]
+    sizes = {name: num_compiled(program) for name, program in vars(training.programs).items()}
     assert max(sizes.values()) == 1, sizes
 
 
@@ -77,7 +81,7 @@ def test_metrics() -> None:
     stats |= {"actions_mean", "actions_std"}
     expected = {f"losses/{name}" for name in losses} | {f"experience/{name}" for name in stats}
     expected |= {f"parameters/{name}" for name in ("learning_rate", "epoch_steps", "num_minibatches")}
-    expected |= {f"episode/{name}" for name in ("count", "return_sum", "length_sum")} | {"grad/skipped"}
+    expected |= {f"episode/{name}" for name in ("count", "return_sum", "length_sum", "share_sum")} | {"grad/skipped"}
     assert set(metrics) == expected
     assert all(value.shape == () for value in metrics.values())
     assert metrics["episode/count"] == 16
@@ -129,6 +133,30 @@ def test_gradient_that_is_not_finite_is_skipped_and_counted() -> None:
         assert int(skipped.num_skipped_steps) == 1
         assert int(skipped.grads.count) == 0
         assert not any(np.asarray(leaf).any() for leaf in jax.tree.leaves(skipped.grads.total))
+
+
+@pytest.mark.parametrize("where", ["params", "updates", "state"])
+def test_a_step_that_is_not_finite_is_never_made(where: str) -> None:
+    """The gradient is finite; what the optimizer makes of it, or the sum with the parameters, is not."""
+    training = variant("default")
+    inner = training.plan.optimizer
+
+    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> Any:
+        updates, state = inner.update(updates, state, params, **extra)
+        bad = {"params": 3e38, "updates": jnp.nan, "state": jnp.inf}[where]
+        if where == "state":
+            return updates, jax.tree.map(lambda x: x + bad if x.dtype == jnp.float32 else x, state)
+        return jax.tree.map(lambda x: jnp.full_like(x, bad), updates), state
+
+    broken = training.with_plan(own_optimizer=optax.GradientTransformationExtraArgs(inner.init, update))
+    state, _ = broken.rollout(broken.init(jax.random.key(0)))
+    state = state.replace(params=jax.tree.map(lambda x: x + 3e38, state.params)) if where == "params" else state
+    ones = jax.tree.map(jnp.ones_like, state.params)
+    state = state.replace(grads=state.grads.replace(total=ones, count=jnp.int32(1)))
+    after = broken.optimize_step(state)
+    assert int(after.num_skipped_steps) == 1
+    assert_same((after.params, after.opt_state), (state.params, state.opt_state))
+    assert int(after.grads.count) == 0
 
 
 def test_step_without_a_gradient_changes_nothing() -> None:

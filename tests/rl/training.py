@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from metta_jax.config import TrainerConfig
-from metta_jax.rl import Teacher, TrainingComponents, TrainState, calculate_anneal_beta
+from metta_jax.rl import Teacher, TrainingComponents, TrainState
 from tests.rl.probes import ProbeAgent, ProbeEnv
 
 
@@ -76,19 +76,20 @@ def manual_update(training: TrainingComponents, state: TrainState) -> tuple[Trai
     """The training phase of the guide, call by call."""
     settings, batch = training.config, state.experience
     state = training.reset_training_state(state)
-    beta = calculate_anneal_beta(
-        epoch=int(state.epoch),
-        total_timesteps=settings.total_timesteps,
-        batch_size=settings.batch_size,
-        prio_alpha=settings.prioritized_experience_replay.prio_alpha,
-        prio_beta0=settings.prioritized_experience_replay.prio_beta0,
-    )
+    beta = training.anneal_beta(state)
     advantages = training.compute_advantages(batch)
     rollout_batch = batch
+    shuffled = settings.minibatch_rows == "shuffled"
     for _ in range(settings.update_epochs):
+        if shuffled:
+            state, key = training.split_key(state)
+            rows = training.shuffle_rows(key)
         for i in range(training.num_minibatches):
             state, key = training.split_key(state)
-            minibatch = training.sample_minibatch(key, batch, advantages, beta, i, training.num_minibatches)
+            if shuffled:
+                minibatch = training.take_minibatch(key, batch, advantages, rows[i])
+            else:
+                minibatch = training.sample_minibatch(key, batch, advantages, beta, i, training.num_minibatches)
             state, loss = training.train_minibatch(state, minibatch)
             state = training.optimize_step(state, training.accumulate_minibatches)
             if settings.value_write_back:
@@ -98,6 +99,16 @@ def manual_update(training: TrainingComponents, state: TrainState) -> tuple[Trai
             break
     state = training.finish_update(state, rollout_batch, advantages).replace(experience=batch)
     return state, training.metrics(state, batch)
+
+
+def assert_fused_equals_written_out(training: TrainingComponents, num_updates: int = 2) -> None:
+    """`train_step` and the guide's loop make the same states and metrics, bit for bit."""
+    fused, by_hand = (training.init(jax.random.key(0)) for _ in range(2))
+    for _ in range(num_updates):
+        fused, metrics = training.train_step(fused)
+        by_hand, hand_metrics = manual_update(training, manual_rollout(training, by_hand))
+        assert_same(fused, by_hand)
+        assert_same(metrics, hand_metrics)
 
 
 def assert_same(actual: Any, expected: Any) -> None:
@@ -113,4 +124,4 @@ def assert_same(actual: Any, expected: Any) -> None:
         x, y = np.asarray(x), np.asarray(y)
         if not np.array_equal(x, y, equal_nan=x.dtype.kind == "f"):
             different.append(jax.tree_util.keystr(path))
-    assert not different
+    assert not different, different

@@ -14,30 +14,28 @@ import numpy as np
 import pytest
 
 from metta_jax.agent import Agent
-from metta_jax.config import EnvConfig, SimulationConfig, SingleEnvSimulationConfig
+from metta_jax.config import SingleEnvSimulationConfig
 from metta_jax.mapgen import FixedMap
+from metta_jax.mettagrid import engine_path
 from metta_jax.mettagrid.inspect import episode_stats
 from metta_jax.mettagrid.map_hash import map_hash
 from metta_jax.mettagrid.map_pool import MapCounts
+from metta_jax.replays.encoding import encode_replay
 from metta_jax.sim import (
     EvalStatsDB,
     SimulationCompatibilityError,
     SimulationSuite,
-    evaluate_policy,
     extract_scores,
     read_replay,
     simulate,
-    write_training_replay,
 )
-from metta_jax.sim import episodes as episodes_module
 from metta_jax.sim.episodes import play_episodes
+from metta_jax.sim.numbers import episode_numbers
 from metta_jax.sim.program import play
-from metta_jax.sim.replay_encoding import encode_replay
 from metta_jax.sim.world import make_world, resolve_env
-from metta_jax.worlds.environment import Environment
-from tests.agent.facts import small_config
-from tests.mettagrid.small_world import MAP, game_config
-from tests.sim import format1, small
+from tests.programs import num_compiled
+from tests.replays import format1
+from tests.sim import small
 
 TWO_MORE = ("wall", "agent.agent", "agent.agent", "wall", "wall", "wall")
 SMALLER = (small.MAP[0], small.MAP[1], TWO_MORE, small.MAP[4])
@@ -140,7 +138,7 @@ def test_the_same_run_again_adds_nothing_and_another_key_does(results: Any, tmp_
 
 def test_rounds_and_time_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Eight episodes in rounds of three; then a clock that runs out during the second round."""
-    monkeypatch.setattr(episodes_module, "MAX_AGENTS", 9)
+    monkeypatch.setattr(engine_path, "CHUNK_AGENTS", 9)
     monkeypatch.setattr("metta_jax.sim.world.MAX_MAPS", 3)
     with small.simulation(config=small.config(num_episodes=8), replay_dir=tmp_path).simulate() as out:
         assert out.stats_db.rows("SELECT COUNT(*), COUNT(DISTINCT created_at) FROM episodes") == [(8, 3)]
@@ -177,7 +175,7 @@ def test_time_limit_before_the_first_episode_ends(tmp_path: Path) -> None:
         assert out.scores.avg_simulation_score == 0.0
 
 
-def test_what_is_saved_over_a_policy_is_played_anew(results: Any) -> None:
+def test_what_is_saved_over_a_policy_is_played_afresh(results: Any) -> None:
     """Same uri, same epoch, other parameters: a run that began again, or a policy that was written once more."""
     run, out, folder = results
     assert small.simulation(policy_pr=small.record(1)).id != run.id
@@ -229,7 +227,7 @@ def test_who_can_play(tmp_path: Path) -> None:
         small.simulation(policy_pr=small.record(uri=None))
     with pytest.raises(TypeError, match=r"policy_pr: str is neither a PolicyRecord nor a pair \(agent, params\)"):
         small.simulation(policy_pr="model_0001")
-    with pytest.raises(ValueError, match="key: int is not a typed key"):
+    with pytest.raises(ValueError, match=r"key: 3 is not a random key; jax.random.key\(0\) makes one"):
         small.simulation(key=3)
     with pytest.raises(ValueError, match="replay_dir: 's3://bucket' is not a local directory"):
         small.simulation(replay_dir="s3://bucket")
@@ -276,12 +274,12 @@ def test_suite_merges_and_compiles_once(tmp_path: Path, results: Any) -> None:
     config = small.suite_config(**{
         "navigation/tiny": small.config(), "memory/tinier": small.config(env_overrides=smaller),
     })  # fmt: skip
-    before, programs = config.model_dump_json(), play._cache_size()
+    before, programs = config.model_dump_json(), num_compiled(play)
     suite = SimulationSuite(
         config, small.record(), stats_dir=tmp_path / "stats", replay_dir=tmp_path / "replays", vectorization="serial"
     )
     with suite.simulate() as out:
-        assert play._cache_size() == programs
+        assert num_compiled(play) == programs
         assert out.stats_db.rows(EPISODES_OF_SIMULATIONS) == [
             ("memory/tinier", "tiny_suite", 3), ("navigation/tiny", "tiny_suite", 3),
         ]  # fmt: skip
@@ -328,6 +326,24 @@ def test_suite_skips_what_the_other_policy_cannot_play(tmp_path: Path) -> None:
         SimulationSuite(small.suite_config(a={"env": "nowhere"}), small.record()).simulate()
 
 
+def test_processes_share_a_suite(tmp_path: Path) -> None:
+    """Each plays its simulations, with the numbers of one process, and the first has the results of all."""
+    config = small.suite_config(**{"a/one": small.config(), "a/two": small.config(), "b/three": small.config()})
+    with SimulationSuite(config, small.record()).simulate() as alone:
+        expected = alone.scores
+    suite = SimulationSuite(config, small.record(), stats_dir=tmp_path, replay_dir=tmp_path)
+    with suite.simulate(share=(1, 2)) as second:
+        assert [name for name, *_ in second.stats_db.rows(EPISODES_OF_SIMULATIONS)] == ["a/two"]
+    waited = []
+    with suite.simulate(share=(0, 2), wait_fn=lambda: waited.append(True)) as first:
+        assert first.scores == expected
+        assert list(first.replay_urls) == ["a/one", "b/three", "a/two"]
+        assert sorted(itertools.chain(*first.replay_urls.values())) == sorted(first.stats_db.get_replay_urls())
+    assert waited == [True]
+    with pytest.raises(ValueError, match="^stats_dir: is needed if 2 processes share a suite"):
+        SimulationSuite(config, small.record()).simulate(share=(1, 2))
+
+
 def test_worlds_with_overrides() -> None:
     overrides = {"game": {"max_steps": 7, "num_agents": 2, "map_builder": {"width": 8}}, "map_builder": {"height": 9}}
     world = resolve_env(SingleEnvSimulationConfig(env="default", env_overrides=overrides))
@@ -335,7 +351,7 @@ def test_worlds_with_overrides() -> None:
     builder: Any = world.map_builder
     assert (builder.width, builder.height, builder.agents) == (8, 9, 2)
     assert builder.objects["altar"] == 1
-    with pytest.raises(ValueError, match=r"env_overrides.map_builder: RandomRoom has no 'widht'; known are .*width"):
+    with pytest.raises(ValueError, match=r"env_overrides\.map_builder: RandomRoom\.widht: .*mean 'width'"):
         resolve_env(SingleEnvSimulationConfig(env="default", env_overrides={"map_builder": {"widht": 8}}))
     with pytest.raises(ValueError, match=r"game.max_step: .*did you mean"):
         resolve_env(SingleEnvSimulationConfig(env="default", env_overrides={"game": {"max_step": 8}}))
@@ -344,30 +360,16 @@ def test_worlds_with_overrides() -> None:
         make_world(endless, seed=0, num_episodes=1, stats="none")
 
 
-def test_evaluate_policy_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
-    """In a world without walls to stop it a policy of NaNs takes ore (action 0) in vain: there is none above it."""
-    world = EnvConfig(game=game_config(max_steps=5), map_builder=FixedMap(tuple(map(tuple, MAP))))
-    settings = SingleEnvSimulationConfig(env=world)
-    grid = make_world(settings, seed=0, num_episodes=1, stats="none").grid
-    agent = Agent(grid, small_config(cnn1={
-        "type": "Conv2d", "sources": [{"name": "obs_normalizer"}],
-        "nn_params": {"out_channels": 2, "kernel_size": 3, "stride": 1, "padding": 0},
-    }))  # fmt: skip
-    params = agent.init(jax.random.key(0))
-    nans = jax.tree.map(lambda x: jnp.full_like(x, jnp.nan), params)
-    expected = {"mean_reward": 0.0, "std_reward": 0.0, "mean_length": 5.0, "std_length": 0.0}
-    assert evaluate_policy((agent, nans), world, 2, render=True) == expected
-    assert capsys.readouterr().out == "#####\n#@ @#\n#?  #\n"
-    assert evaluate_policy((agent, params), world, 2)["mean_length"] == 5.0
-
-
-def test_no_replay_where_none_is_due() -> None:
-    settings = SimulationConfig(replay_interval=10, replay_dir="")
-    policy, env = small.policy(), small.config().env
-    assert write_training_replay(policy, env, settings, epoch=5) is None
-    assert write_training_replay(policy, env, SimulationConfig(replay_interval=0), epoch=0) is None
-    with pytest.raises(ValueError, match="replay_dir: '' is no directory"):
-        write_training_replay(policy, env, settings, epoch=10)
+def test_the_summary_has_the_numbers_of_evaluate_policy(results: Any) -> None:
+    run, out, _ = results
+    ((name, numbers),) = out.summary().items()
+    rows = out.stats_db.rows(
+        "SELECT episode_id, sum(value) FROM agent_metrics WHERE metric = 'reward' GROUP BY episode_id ORDER BY ALL"
+    )
+    assert name == run.name
+    assert numbers == pytest.approx(episode_numbers([row[1] for row in rows], [small.NUM_STEPS] * len(rows), 3))
+    assert numbers["mean_reward_per_agent"] == pytest.approx(out.scores.avg_simulation_score)
+    assert numbers["mean_reward_sum"] > 0
 
 
 def test_several_worlds_in_one_line(results: Any, tmp_path: Path) -> None:
@@ -376,16 +378,6 @@ def test_several_worlds_in_one_line(results: Any, tmp_path: Path) -> None:
         assert list(out.scores.simulation_scores) == [("custom", "custom")]
         assert out.stats_db.rows("SELECT COUNT(*) FROM episodes") == [(3,)]
         assert out.stats_db.rows("SELECT env LIKE 'custom/________' FROM simulations") == [(True,)]
-
-
-@pytest.mark.slow
-def test_a_replay_while_training(tmp_path: Path) -> None:
-    env = Environment(env_config=resolve_env(small.config()))
-    settings = SimulationConfig(replay_interval=10, replay_dir=str(tmp_path / "configured"))
-    for place, directory in {tmp_path / "given": tmp_path / "given", tmp_path / "configured": None}.items():
-        url = write_training_replay(small.policy(), env, settings, 20, replay_dir=directory)
-        assert Path(str(url)).is_relative_to(place)
-        assert read_replay(str(url)).num_steps == small.NUM_STEPS
 
 
 @pytest.mark.slow

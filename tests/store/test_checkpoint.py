@@ -14,8 +14,8 @@ import optax
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from orbax.checkpoint import v1 as ocp
 
-from metta_jax.store import arrays
 from metta_jax.store.checkpoint import load_pytree, save_pytree
 
 
@@ -109,7 +109,7 @@ def test_a_crash_leaves_the_old_checkpoint(tmp_path, monkeypatch, crash_in: str)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         if crash_in == "writing":
-            patch.setattr(arrays.ocp, "save", crash)
+            patch.setattr(ocp, "save", crash)
         else:
             rename = Path.rename
             patch.setattr(Path, "rename", lambda self, to: crash() if self.name.endswith(".new") else rename(self, to))

@@ -8,7 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 import pytest
 
-import metta_jax.rl
+import metta_jax.api
 from metta_jax.store import PolicyStore, cleanup_old_policies
 from metta_jax.store.checkpoint import write_checkpoint
 from tests.store.policies import small_agent, small_params
@@ -94,5 +94,5 @@ def test_a_deleted_policy_is_gone_from_the_store(tmp_path: Path) -> None:
         store.load_from_uri(tmp_path / "model_0001")
 
 
-def test_it_is_one_of_the_training_functions() -> None:
-    assert metta_jax.rl.cleanup_old_policies is cleanup_old_policies
+def test_it_is_public() -> None:
+    assert metta_jax.api.cleanup_old_policies is cleanup_old_policies

@@ -288,7 +288,7 @@ def test_pickles_are_not_opened(copy: Path, tmp_path: Path) -> None:
             _load(copy)
         file.write_bytes(content)
     (tmp_path / "model_0100.pt").write_bytes(bomb)  # what the original saved
-    with pytest.raises(ValueError, match="No policy records found"):
+    with pytest.raises(ValueError, match="is a file of PyTorch"):
         load_checkpoint(PolicyStore("x"), tmp_path / "model_0100.pt")
     assert not (tmp_path / "exploded").exists()
 
@@ -383,7 +383,7 @@ def test_a_crash_while_saving_leaves_the_old_policy(tmp_path: Path, monkeypatch:
 
 
 def test_parts_of_a_write_are_not_listed(tmp_path: Path) -> None:
-    """While a policy is being written nobody sees it; afterwards it is whole."""
+    """While a policy is being written it cannot be seen; afterwards it is whole."""
     seen: list[int] = []
     leaves = {name: leaf for name, (_, leaf) in flat_params(small_params()).items()}
     document = describe_policy(

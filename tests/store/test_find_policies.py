@@ -56,8 +56,11 @@ def test_a_directory_is_listed_by_epoch_and_selected_from(store: PolicyStore) ->
         ("file://nowhere", "^No policy records found at file://nowhere$"),
         ("wandb://run/x", "wandb:// is not supported"),
         ("pytorch://x.pt", "pytorch:// is not supported"),
-        ("s3://bucket/x", "^Invalid URI: s3://bucket/x$"),
-        ("file://http://x", "^Invalid URI: file://http://x$"),
+        ("s3://bucket/x", "^Invalid URI: s3://bucket/x: s3:// is not supported; policies are files, use file://path$"),
+        (
+            "file://http://x",
+            "^Invalid URI: file://http://x: http:// is not supported; policies are files, use file://path$",
+        ),
         ("", "^Invalid URI: ''$"),
         ("file://", "^Invalid URI: file://$"),
         ("a\0b", "^Invalid URI: 'a"),
@@ -94,7 +97,7 @@ def test_a_directory_without_policies(store: PolicyStore, tmp_path: Path) -> Non
         load_checkpoint(store, tmp_path)
     save_epochs(store, 1)
     with pytest.raises(ValueError, match="^No policy records found at "):
-        store.load_from_uri(store.checkpoint_dir)  # a directory of policies is no policy
+        store.load_from_uri(store.checkpoint_dir)  # a directory of policies is not a policy
 
 
 # -- cache, threads, background ---------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Metadata: four fields that are always there, anything JSON can hold beside them."""
+"""Metadata: four fields that are always there, anything JSON can hold in addition."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_numbers_of_arrays_become_numbers() -> None:
 
 class _Hostile:
     def __reduce__(self) -> Any:
-        raise AssertionError("nobody pickles here")
+        raise AssertionError("nothing is pickled here")
 
 
 @pytest.mark.parametrize(

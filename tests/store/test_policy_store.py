@@ -94,7 +94,7 @@ def test_a_policy_knows_its_parent(store: PolicyStore) -> None:
         ({"policy": small_agent}, r"^params: an agent holds no parameters; give params="),
         ({"policy": lambda: (small_agent(), {})}, "^Checkpoint is missing required key: "),
         ({"policy": lambda: (object(), {})}, "^policy: object is not an Agent$"),
-        ({"policy": lambda: (small_agent(), [1])}, "^policy: list is no mapping of parameters"),
+        ({"policy": lambda: (small_agent(), [1])}, "^policy: list is not a mapping of parameters"),
         ({"policy": lambda: (small_agent(), small_params()), "epoch": -1}, "^epoch: -1 is less than 0$"),
         (
             {"policy": lambda: (small_agent(), small_params()), "metadata": {"a": object()}},

@@ -63,7 +63,7 @@ def test_top_needs_the_metric_in_four_of_five(num_with: int, expected: int, capl
 
 def test_top_with_fewer_than_asked_for(caplog: pytest.LogCaptureFixture) -> None:
     assert _epochs(select(_records(1, 2, 3, 4, None), "top", n=5)) == [3, 2, 1, 0]
-    assert "Only 4 policies have the metric 'score', 5 were asked for." in caplog.text
+    assert "Only 4 policies have the metric 'score', 5 were requested." in caplog.text
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "0.9", True, None, [1]])

@@ -1,4 +1,4 @@
-"""What goes on beside the training state."""
+"""What resumes in addition to the training state."""
 
 from __future__ import annotations
 

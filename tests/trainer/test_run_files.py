@@ -42,22 +42,21 @@ def test_a_run_is_forgotten_and_nothing_else(tmp_path: Path) -> None:
     forget_run(paths_in(str(tmp_path / "none")))
 
 
-def _ended(count: float, length: float, reward: float) -> dict[str, float]:
-    return {"episode/count": count, "episode/length_sum": length, "episode/return_sum": reward}
+def _ended(count: float, share: float, reward: float) -> dict[str, float]:
+    return {"episode/count": count, "episode/share_sum": share, "episode/return_sum": reward}
 
 
 def test_rewards_are_those_of_full_episodes() -> None:
-    rewards = EpisodeRewards(max_steps=100, window=2)
+    rewards = EpisodeRewards(window=2)
     assert rewards.add(_ended(0, 0, 0)) is None
-    assert rewards.add(_ended(2, 60, 3)) is None, "most episodes were cut short"
-    assert rewards.add(_ended(2, 180, 9)) == pytest.approx(100 * 12 / 240)
-    assert rewards.add(_ended(1, 100, 7)) == pytest.approx(100 * 16 / 280)
+    assert rewards.add(_ended(2, 0.6, 3)) == pytest.approx(3 / 0.6), "those that were cut short have a rate too"
+    assert rewards.add(_ended(2, 1.8, 9)) == pytest.approx(12 / 2.4)
+    assert rewards.add(_ended(1, 1.0, 7)) == pytest.approx(16 / 2.8)
     assert rewards.add(_ended(0, 0, 0)) == pytest.approx(7.0)
     assert rewards.add(_ended(0, 0, 0)) is None
-    assert EpisodeRewards(max_steps=0).add(_ended(2, 60, 3)) == pytest.approx(1.5)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_signal_is_a_wish_and_the_second_acts(number: signal.Signals) -> None:
     def act(*_: object) -> None:
         raise RuntimeError("acted")
@@ -73,6 +72,37 @@ def test_the_first_signal_is_a_wish_and_the_second_acts(number: signal.Signals) 
         assert signal.getsignal(number) is act
     finally:
         signal.signal(number, before)
+
+
+def test_a_signal_is_a_wish_to_what_is_around_it_too() -> None:
+    """A run within a sweep: the sweep must not begin another one, and a second control-C ends both at once."""
+
+    def act(*_: object) -> None:
+        raise RuntimeError("acted")
+
+    before = signal.signal(signal.SIGINT, act)
+    try:
+        with StopSignals() as outer:
+            with StopSignals() as inner:
+                os.kill(os.getpid(), signal.SIGINT)
+                assert (inner.number, outer.number) == (signal.SIGINT, signal.SIGINT)
+                with pytest.raises(RuntimeError, match="acted"):
+                    os.kill(os.getpid(), signal.SIGINT)
+            assert outer.requested
+        assert signal.getsignal(signal.SIGINT) is act
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_a_hangup_that_is_ignored_stays_so() -> None:
+    """As `nohup` starts programs."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with StopSignals() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not stop.requested
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_signals_outside_the_main_thread_are_left_alone() -> None:

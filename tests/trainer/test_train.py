@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ import pytest
 
 from metta_jax.agent import Agent
 from metta_jax.config import SimulationSuiteConfig, TrainerConfig
-from metta_jax.monitor import RunConfig, read_json_lines
+from metta_jax.monitor import Logger, RunConfig, read_json_lines
+from metta_jax.sim.episodes import play_episodes
 from metta_jax.store import PolicyRecord, PolicyStore, find_initial_policy
 from metta_jax.store.train_state import read_trainer_info
 from metta_jax.trainer import make_run, train
-from metta_jax.trainer.train import with_world
+from metta_jax.trainer.train import chosen_device, with_world
 from metta_jax.worlds.environment import Environment
 
 SMALL: dict[str, Any] = {
@@ -48,9 +50,11 @@ def test_the_world_may_be_given_in_the_trainers_configuration() -> None:
         run = make_run(**options)
         assert run.environment["curriculum_path"] == run.trainer.curriculum_or_env == "forage"
     assert make_run().environment["curriculum_path"] == make_run().trainer.curriculum == "default"
-    with pytest.raises(ValueError, match=r"^curriculum: 'arena/basic' is given beside the world 'default'; give one"):
+    with pytest.raises(
+        ValueError, match=r"^curriculum: 'arena/basic' is given in addition to the world 'default'; give one"
+    ):
         train("default", curriculum="arena/basic")
-    with pytest.raises(ValueError, match=r"^env: 'arena/basic' is given beside the world 'default'; give one"):
+    with pytest.raises(ValueError, match=r"^env: 'arena/basic' is given in addition to the world 'default'; give one"):
         make_run("default", env="arena/basic")
     with pytest.raises(ValueError, match=r"^trainer.env_overrides: is not supported"):
         make_run("forage", env_overrides={"game": {"max_steps": 3}})
@@ -67,7 +71,7 @@ def test_a_configuration_without_a_world_means_that_of_its_trainer(trainer: dict
 
 
 def test_a_configuration_takes_no_options_beside_it() -> None:
-    with pytest.raises(TypeError, match="options num_envs beside a RunConfig"):
+    with pytest.raises(TypeError, match="options num_envs in addition to a RunConfig"):
         train(make_run(**SMALL), num_envs=2)
 
 
@@ -77,6 +81,38 @@ def _last(path: Path) -> dict[str, Any]:
 
 def _policies(path: Path) -> list[PolicyRecord]:
     return PolicyStore(path / "checkpoints").policy_records(path / "checkpoints", "all")
+
+
+def test_the_device_of_the_agent_s_configuration() -> None:
+    first, second = jax.devices()
+    run = make_run(agent={"device": "cpu:1", "agent": "fast"}, **SMALL)
+    assert chosen_device(run) == second
+    assert chosen_device(run, "cpu:0") == first
+    assert chosen_device(make_run(**SMALL)) is None
+
+
+@pytest.mark.slow
+def test_all_of_a_run_is_on_its_device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluation, replays and policies too: on a machine with an accelerator `--device cpu` must leave it alone."""
+    second = jax.devices()[1]
+    played = []
+
+    def play(*args: Any, **options: Any) -> Any:
+        played.append(options["device"])
+        return play_episodes(*args, **options)
+
+    monkeypatch.setattr("metta_jax.sim.simulation.play_episodes", play)
+    suite = SimulationSuiteConfig.model_validate(
+        {"name": "s", "simulations": {"room/small": {"env": "default", "env_overrides": {"game": {"max_steps": 3}}}}}
+    )
+    options = {**SMALL, "run_dir": str(tmp_path), "checkpoint": {"checkpoint_interval": 1}, "device": "cpu:1"}
+    options["simulation"] = {"evaluate_interval": 1, "replay_interval": 1}
+    result = train("default", total_timesteps=16, suite=suite, show_progress=False, **options)
+    assert played == [second, second]
+    for tree in (result.state, result.record.params):
+        assert {device for leaf in jax.tree.leaves(tree) for device in leaf.devices()} == {second}
+    again = train("default", total_timesteps=32, suite=suite, show_progress=False, **options)
+    assert {device for leaf in jax.tree.leaves(again.state) for device in leaf.devices()} == {second}
 
 
 @pytest.mark.slow
@@ -124,6 +160,23 @@ def test_it_is_the_explicit_loop(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_logger_that_fails_ends_a_run_with_a_checkpoint(tmp_path: Path) -> None:
+    class Failing(Logger):
+        def log(self, metrics: Mapping[str, Any], step: int) -> None:
+            if step == 32:
+                raise OSError("no space left")
+
+    options = {**SMALL, "run_dir": str(tmp_path), "total_timesteps": 64}
+    with pytest.raises(OSError, match="no space left"):
+        train("default", loggers=[Failing()], show_progress=False, **options)
+    info = read_trainer_info(tmp_path / "checkpoints")
+    assert info is not None
+    assert info.agent_step == 32
+    assert train("default", show_progress=False, **options).is_finished
+    assert [record["step"] for record in read_json_lines(tmp_path / "metrics.jsonl")] == [16, 32, 48, 64]
+
+
+@pytest.mark.slow
 def test_it_starts_from_a_policy(tmp_path: Path) -> None:
     first = train("default", total_timesteps=16, run_dir=str(tmp_path / "a"), show_progress=False, **SMALL)
     options = {**SMALL, "run_dir": str(tmp_path / "b"), "initial_policy": {"uri": first.record.uri, "type": "latest"}}
@@ -133,7 +186,7 @@ def test_it_starts_from_a_policy(tmp_path: Path) -> None:
     assert second.record.metadata.generation == 1
     for ours, theirs in zip(jax.tree.leaves(second.state.params), jax.tree.leaves(first.state.params), strict=True):
         np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
-    # It goes on, and so does its lineage. Checkpoints come every second epoch.
+    # It resumes, and so does its lineage. Checkpoints come every second epoch.
     options["checkpoint"], options["simulation"] = {"checkpoint_interval": 2}, {"evaluate_interval": 0}
     third = train("default", total_timesteps=48, show_progress=False, **options)
     assert third.record.metadata["initial_pr"] == first.record.uri

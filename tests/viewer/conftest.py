@@ -67,7 +67,7 @@ class Viewer:
         self.drawn()
 
     def drawn(self) -> None:
-        """Waits until what was asked for is on the canvas."""
+        """Waits until the requested content is on the canvas."""
         self.page.evaluate(
             "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))"
         )

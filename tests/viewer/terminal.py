@@ -7,11 +7,11 @@ import os
 import pty
 import select
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 
 @contextlib.contextmanager
-def on_a_terminal(program: Sequence[str]) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def on_a_terminal(program: Sequence[str]) -> Generator[tuple[subprocess.Popen[bytes], int]]:
     """A process, and the descriptor of the terminal that it runs on. It is killed at the end."""
     master, slave = pty.openpty()
     try:

@@ -16,6 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -25,9 +26,10 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from metta_jax.mettagrid import MettaGrid
+from metta_jax.mettagrid.actions import ACTIONS
 from metta_jax.viewer.live_game import LiveGame
 from metta_jax.viewer.live_server import serve_game
-from metta_jax.viewer.live_terminal import action_of_key, play_in_terminal, read_keys
+from metta_jax.viewer.live_terminal import action_of_key, help_of, picture, play_in_terminal, read_keys
 from tests.mettagrid.small_world import GET, MAP, NOOP, ROTATE, game_config
 from tests.viewer.conftest import Viewer
 from tests.viewer.terminal import on_a_terminal, read_until
@@ -179,6 +181,14 @@ def test_playing_in_the_page(address: str, game: LiveGame, viewer: Viewer) -> No
     page.goto(address)
     viewer.wait("viewer.state === 'ready'")
     assert page.evaluate("viewer.selected.agentId") == 0
+    # Goal and keys are there at once; what is for recordings is not.
+    assert page.inner_text("#goal").splitlines() == game.goal()
+    keys = page.inner_text("#play-keys")
+    assert "turn that way, or move if it already faces it" in keys
+    assert "take" in keys
+    assert "next glyph" not in keys, "this game has none"
+    shown = [page.is_visible(name) for name in ("#howto", "#scrub", "#play", "#speed", "label.button")]
+    assert shown == [True, *[False] * 4]
     for step, (key, expected) in enumerate(
         [
             ("ArrowDown", {"orientation": DOWN}),
@@ -200,7 +210,7 @@ def test_playing_in_the_page(address: str, game: LiveGame, viewer: Viewer) -> No
         assert shown == [agent["r"], agent["c"]]
     viewer.drawn()
     assert "1 ore" in page.inner_text("#details")
-    assert page.inner_text("#step") == "6 / 6"
+    assert page.inner_text("#facts") == "5 × 3 cells · 2 agents · step 6"
     page.keyboard.press("n")
     page.keyboard.press("b")
     viewer.wait("viewer.lastStep === 7")
@@ -221,9 +231,36 @@ def test_playing_in_a_terminal(game: LiveGame) -> None:
     text = stream.getvalue()
     assert "#####\n#0.1#\n#?..#" in text
     assert "#####\n#0..#\n#?.1#" in text
-    assert "step 2 · agent 0 faces down · get_output 0 ✓ · reward 0.5 · 1 ore" in text
-    assert "step 3 · agent 1 faces up · move 1 ✓" in text
+    assert "step 2 · agent 0 faces down · take items out ✓ · reward 0.5 · 1 ore" in text
+    assert "step 3 · agent 1 faces up · step back ✓" in text
     assert game.step == 3
+
+
+@pytest.mark.parametrize("place", [(1, 1), (58, 88), (30, 50), (2, 80)])
+def test_a_small_terminal_keeps_the_agent_in_view(place: tuple[int, int]) -> None:
+    """80 x 24: a world of 60 x 90 is cut, and the terminal wraps no line."""
+    walls = [
+        {"type_name": "wall", "r": r, "c": c} for r in range(60) for c in range(90) if r in (0, 59) or c in (0, 89)
+    ]
+    fields = {"type_name": "agent", "orientation": 0, "frozen": 0, "action": [0, 0], "action_success": True}
+    agents = [
+        fields | {"total_reward": 0.0, "agent_id": hand, "r": r, "c": c} for hand, (r, c) in enumerate([(7, 7), place])
+    ]
+    names = tuple(action.reported_name for action in ACTIONS.values())
+    game: Any = SimpleNamespace(objects=lambda: [*walls, *agents], step=0, env=SimpleNamespace(action_names=names))
+    note = "Reward: " + ", ".join(f"item_{i} 0.{i}" for i in range(1, 20)) + "\n" + help_of(names)
+    shown = picture(game, 1, note, (80, 24)).splitlines()
+    assert len(shown) < 24
+    assert max(map(len, shown)) <= 80
+    world = shown[: shown.index("")]
+    assert len(world) > 12
+    assert sum("1" in line for line in world) == 1
+    assert len(picture(game, 1, note).splitlines()) > 60, "elsewhere everything is shown"
+
+
+def test_help_names_what_the_game_has() -> None:
+    assert help_of(("move", "rotate")) == "arrows turn, then walk · b step back · n p agent · q quit"
+    assert "t put" in help_of(("put_recipe_items",))
 
 
 def test_keys_mean_actions() -> None:

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page
 
 from metta_jax.viewer import draw
+from metta_jax.viewer.action_keys import action_words
 from metta_jax.viewer.looks import color_of_group, sprite_table
 from metta_jax.viewer.raster import rgba
 from tests.viewer import replays
@@ -132,7 +133,7 @@ def test_selecting_by_click_list_and_keys(viewer: Viewer, episode: Any) -> None:
     details = page.inner_text("#details")
     assert page.inner_text("#details strong") == "agent 3"
     assert f"row {agent['r']}, column {agent['c']}" in details
-    assert f"{replays.ACTIONS[agent['action'][0]]} {agent['action'][1]}" in details
+    assert action_words(replays.ACTIONS, *agent["action"]) in details
     assert agent["group_name"] in details
     assert page.locator(".agent[aria-selected=true]").count() == 1
     page.keyboard.press("n")
@@ -232,6 +233,64 @@ def test_a_small_window(viewer: Viewer, episode: Any) -> None:
         box = page.locator(name).bounding_box()
         assert box is not None
         assert box["x"] + box["width"] <= 641, name
+
+
+@pytest.mark.parametrize("width", [360, 480, 640, 800])
+def test_nothing_is_off_a_narrow_screen(viewer: Viewer, episode: Any, width: int) -> None:
+    viewer.page.set_viewport_size({"width": width, "height": 700})
+    page = viewer.open(episode[0], title="a world with a long name · a run of some days/model_0062")
+    for name in (
+        "h1",
+        "#fit",
+        "#follow",
+        "#window",
+        "label.button",
+        "#help-button",
+        "#play",
+        "#scrub",
+        "#step",
+        "#map",
+    ):
+        box = page.locator(name).bounding_box()
+        assert box is not None, name
+        assert box["x"] >= 0, name
+        assert box["x"] + box["width"] <= width, name
+        assert 0 <= box["y"] <= box["y"] + box["height"] <= 700, name
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("document.querySelector('aside').scrollWidth") <= width
+
+
+def test_nothing_jumps_when_an_agent_is_selected(viewer: Viewer, episode: Any) -> None:
+    viewer.page.set_viewport_size({"width": 360, "height": 700})
+    page = viewer.open(episode[0])
+    page.evaluate("document.querySelector('aside').scrollTop = 150")
+    place = "[document.querySelector('aside').scrollTop, document.querySelector('#chart-title').offsetTop]"
+    before = page.evaluate(place)
+    assert before[0] == 150
+    for key in ("n", "n", "p", "p", "p", "Escape"):
+        page.keyboard.press(key)
+        viewer.drawn()
+        assert page.evaluate(place) == before, key
+
+
+def test_actions_have_words_and_marks_a_legend(viewer: Viewer, episode: Any) -> None:
+    page = viewer.open(episode[0])
+    legend = page.inner_text("#legend")
+    assert "mark above the slider: reward earned" in legend
+    assert "mark above the slider: reward lost" in legend
+    viewer.seek(23)
+    words = page.locator(".did").all_inner_texts()
+    assert all(not word.split()[-1].isdigit() for word in words), words
+
+
+def test_words_of_actions() -> None:
+    names = ("attack", "rotate", "get_output", "own", "change_glyph")
+    expected = {
+        (0, 0): "attack the nearest in reach", (0, 8): "attack the 9th in reach", (1, 1): "rotate down",
+        (2, 0): "take items out", (3, 4): "own 4", (4, 7): "change_glyph 7", (1, 9): "rotate 9", (9, 1): "type 9, 1",
+        (-1, 0): "type -1, 0",
+    }  # fmt: skip
+    assert {action: action_words(names, *action) for action in expected} == expected
 
 
 def _agents(frame: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:

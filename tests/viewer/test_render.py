@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from metta_jax.sim import Replay
+from metta_jax.replays import Replay
 from metta_jax.viewer import draw, draw_episode, draw_replay
 from metta_jax.viewer.images import png_bytes, save_gif, save_png
 from metta_jax.viewer.looks import color_of_group, look_of, sprite_table
@@ -105,8 +105,10 @@ def test_steps_of_a_replay() -> None:
     assert (later[22, 22] == _color(color_of_group(0))).all()
     assert len(list(draw_episode(HAND_MADE))) == 4
     np.testing.assert_array_equal(draw_replay(Replay(HAND_MADE), 1, cell_pixels=15), later)
-    with pytest.raises(ValueError, match=r"step: 4 is not in 0\.\.3"):
+    with pytest.raises(IndexError, match=r"step: 4 is not in 0\.\.3"):
         draw_replay(HAND_MADE, 4)
+    with pytest.raises(ValueError, match="version: 3 is not 1"):
+        draw_replay(HAND_MADE | {"version": 3}, 0)
 
 
 def test_errors() -> None:
@@ -114,7 +116,7 @@ def test_errors() -> None:
         draw([_thing("wall", 2, 0) | {"id": 7}], (3, 2))
     with pytest.raises(ValueError, match="cell_pixels: 0"):
         draw([], (3, 2), cell_pixels=0)
-    with pytest.raises(ValueError, match="is no map"):
+    with pytest.raises(ValueError, match="is not a map"):
         draw([], (0, 2))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import unescape
 from typing import Any
 
 import jax
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from metta_jax.mettagrid import EnvState, MettaGrid, VectorEnv, VectorState
-from metta_jax.viewer import StateView
+from metta_jax.viewer import ReplayView, StateView, replay_html
 from metta_jax.viewer.looks import color_of_group
 from metta_jax.viewer.raster import rgba
 from tests.mettagrid.small_world import GET, MAP, MOVE, NOOP, ROTATE, game_config
@@ -58,6 +59,18 @@ def test_a_state_shows_itself(env: MettaGrid, states: list[EnvState]) -> None:
     after = StateView(env, states[2])._repr_html_()
     assert "<td>1 ore</td>" in after
     assert str(StateView(env, states[-1])) == "#####\n#0..#\n#?1.#"
+
+
+def test_a_replay_plays_in_a_cell(env: MettaGrid, states: list[EnvState]) -> None:
+    """In a sandboxed frame of its own, which holds the page that a file would hold."""
+    frames = [env.grid_objects(env.params, state) for state in states[1:]]
+    data = replays.pack(replays.encode(frames, (5, 3), env.config.model_dump(mode="json")))
+    html = ReplayView(data, title='the "first" one', height=300)._repr_html_()
+    assert html.startswith('<iframe srcdoc="')
+    assert 'sandbox="allow-scripts"' in html
+    assert 'height="300"' in html
+    content = html.removeprefix('<iframe srcdoc="').partition('"')[0]
+    assert unescape(content) == replay_html(data, title='the "first" one')
 
 
 def test_names_in_html_are_text(env: MettaGrid, states: list[EnvState]) -> None:

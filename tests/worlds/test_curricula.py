@@ -10,6 +10,8 @@ from metta_jax.curriculum.learning_progress import LearningProgressRule
 from metta_jax.curriculum.prioritize_regressed import PrioritizeRegressedRule
 from metta_jax.curriculum.progressive import BlendRule
 from metta_jax.curriculum.rule import FixedWeights
+from metta_jax.mapgen import MapGen
+from metta_jax.mapgen import Random as Scattered
 from metta_jax.worlds import list_curricula, make_curriculum
 from metta_jax.worlds.environment import Environment
 
@@ -36,14 +38,18 @@ FACTS = {
     "navsequence/nav_navsequence_backchain": (FixedWeights, 3, 4),
     "objects/all_objects": (LearningProgressRule, 16, 4),
     "objects/sequence": (PrioritizeRegressedRule, 3, 4),
-    "objects/object_use": (PrioritizeRegressedRule, 2, 4),
+    "object_use": (PrioritizeRegressedRule, 2, 4),
     "multiagent": (PrioritizeRegressedRule, 9, 32),
     "overcooked": (PrioritizeRegressedRule, 3, 8),
     "resources": (LearningProgressRule, 27, 24),
     "bbc/bbc": (LearningProgressRule, 4, 24),
-    **{f"bbc/agents/{count}": (LearningProgressRule, 2, 24) for count in (1, 2, 3, 24)},
-    **{f"bbc/tasks/recipes_{count}": (LearningProgressRule, 6, 24) for count in (1, 2, 3, 24)},
-    **{f"bbc/tasks/rewards_{count}": (LearningProgressRule, 8, 24) for count in (1, 2, 3, 24)},
+    **{f"bbc/agents/{agents}": (LearningProgressRule, 6, 24) for agents in ("1", "2", "3", "24", "defaults")},
+    "bbc/tasks/basic": (LearningProgressRule, 12, 24),
+    "bbc/tasks/altar": (LearningProgressRule, 9, 24),
+    "bbc/tasks/laser": (LearningProgressRule, 9, 24),
+    "bbc/tasks/armor": (LearningProgressRule, 18, 24),
+    "bbc/tasks/combat": (LearningProgressRule, 2, 24),
+    "bbc/tasks/tag": (LearningProgressRule, 4, 24),
     "all": (FixedWeights, 3, 24),
 }
 
@@ -65,7 +71,7 @@ def test_weights_and_parameters() -> None:
     whole = make_curriculum("curriculum/all")
     assert whole.rule == FixedWeights((5.0, 3.0, 2.0))
     assert all(isinstance(child, Curriculum) for child in whole.children)
-    assert "curriculum/objects/object_use:curriculum/objects/sequence:extended_sequence/backchain3" in whole.task_names
+    assert "curriculum/object_use:curriculum/objects/sequence:extended_sequence/backchain3" in whole.task_names
     sequence = make_curriculum("curriculum/nav_memory_sequence").rule
     assert isinstance(sequence, PrioritizeRegressedRule)
     assert sequence.initial == (1.0,) * 19 + (2.0,) * 3
@@ -79,6 +85,18 @@ def test_resources_are_every_combination_of_three_rewards() -> None:
     combinations = {(r["ore_red"], r["battery_red"], r["heart"]) for r in rewards}
     assert len(combinations) == 27
     assert {reward for combination in combinations for reward in combination} == {0.0, 0.5, 1.0}
+
+
+def test_bbc_shares_its_tasks_out_among_rooms() -> None:
+    for agents, num_rooms in {"1": 24, "3": 8, "24": 1, "defaults": 24}.items():
+        world = make_curriculum(f"curriculum/bbc/agents/{agents}").env_configs[0]
+        builder = world.map_builder
+        assert isinstance(builder, MapGen)
+        assert (builder.instances, builder.instance_border_width) == (num_rooms, 6)
+        assert isinstance(builder.root, Scattered)
+        assert (builder.root.agents, builder.root.objects["altar"]) == (24 // num_rooms, 3)
+        assert "swap" not in world.game.enabled_actions()
+    assert "swap" in make_curriculum("curriculum/bbc/tasks/basic").env_configs[0].game.enabled_actions()
 
 
 def test_an_environment_of_a_curriculum_has_all_of_its_worlds() -> None:

@@ -23,7 +23,7 @@ Pose = tuple[int, int, int]  # row, column, orientation
 DRAWN = [
     name
     for name in worlds.list()
-    if isinstance(worlds.get(name).map_builder, AsciiRoom) and name != "debug"  # nobody walks there
+    if isinstance(worlds.get(name).map_builder, AsciiRoom) and name != "debug"  # no agent can walk there
 ]
 
 

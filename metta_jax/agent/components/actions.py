@@ -8,7 +8,6 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from metta_jax.agent.arrays import matmul
 from metta_jax.agent.components.base import Component, Context, Parameter, Shape
 from metta_jax.agent.initializers import scaled_orthogonal, uniform_fan_in
 
@@ -90,7 +89,7 @@ class MettaActorSingleHead(Actor, kw_only=True):
     @nn.compact
     def __call__(self, context: Context, *sources: jax.Array) -> jax.Array:
         hidden, embeddings = sources[0].astype(self.dtype), sources[1].astype(self.dtype)
-        query = jnp.tanh(matmul(hidden, self.weight("kernel")))
+        query = self.activate("nn.Tanh", self.matmul(hidden, self.weight("kernel")))
         return query @ embeddings.T + self.weight("bias")[None, :]
 
 
@@ -122,8 +121,9 @@ class MettaActorBig(Actor, kw_only=True):
     @nn.compact
     def __call__(self, context: Context, *sources: jax.Array) -> jax.Array:
         hidden, embeddings = sources[0].astype(self.dtype), sources[1].astype(self.dtype)
-        query = jnp.tanh(matmul(hidden, self.weight("kernel")))
+        query = self.activate("nn.Tanh", self.matmul(hidden, self.weight("kernel")))
         query = query.reshape(-1, self.bilinear_output_dim, embeddings.shape[-1])
         scores = jnp.einsum("njd,kd->nkj", query, embeddings) + self.weight("bias")[None, None, :]
-        x = nn.relu(matmul(nn.relu(scores), self.weight("mlp_kernel")) + self.weight("mlp_bias")[None, None, :])
-        return (matmul(x, self.weight("out_kernel")) + self.weight("out_bias")[None, None, :])[..., 0]
+        x = self.matmul(self.activate("nn.ReLU", scores), self.weight("mlp_kernel"))
+        x = self.activate("nn.ReLU", x + self.weight("mlp_bias")[None, None, :])
+        return (self.matmul(x, self.weight("out_kernel")) + self.weight("out_bias")[None, None, :])[..., 0]

@@ -9,7 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from metta_jax.agent.arrays import matmul
+from metta_jax.agent.arrays import rounded
 from metta_jax.agent.components.base import Component, Context, Parameter, Shape
 from metta_jax.agent.components.plain import normalize
 from metta_jax.agent.initializers import constant, normal, uniform_fan_in
@@ -41,7 +41,7 @@ class Attention(Component, kw_only=True):
 
     @nn.nowrap
     def require_divisible(self, name: str, size: int) -> None:
-        """Raises ValueError unless the heads share `size` evenly."""
+        """Raise ValueError unless the heads share `size` evenly."""
         if size % self.num_heads:
             raise ValueError(f"{name} ({size}) must be divisible by num_heads ({self.num_heads})")
 
@@ -61,13 +61,19 @@ class Attention(Component, kw_only=True):
         return self.linear("out", x) if x.shape[-1] != self.out_dim else x
 
     def norm(self, name: str, x: jax.Array) -> jax.Array:
-        """Layer norm with parameters of `norm_parameters`."""
-        return normalize(x, (-1,), self.weight(f"{name}_scale"), self.weight(f"{name}_bias"), 1e-5)
+        """Layer norm with parameters of `norm_parameters`, float32."""
+        scale, bias = (self.weight(f"{name}_{part}", jnp.float32) for part in ("scale", "bias"))
+        return normalize(x, (-1,), scale, bias, 1e-5)
 
     def linear(self, name: str, x: jax.Array) -> jax.Array:
-        """Linear layer with parameters of `linear_parameters`."""
-        bias = self.weight(f"{name}_bias")
-        return matmul(x, self.weight(f"{name}_kernel")) + bias.reshape((1,) * (x.ndim - 1) + bias.shape)
+        """Linear layer with parameters of `linear_parameters`, float32."""
+        bias = self.weight(f"{name}_bias", jnp.float32)
+        product = rounded(self.product(f"{name}_kernel", x), self.dtype).astype(jnp.float32)
+        return product + bias.reshape((1,) * (x.ndim - 1) + bias.shape)
+
+    def product(self, kernel: str, x: jax.Array) -> jax.Array:
+        """x times a kernel, in the compute dtype."""
+        return self.matmul(rounded(x, self.dtype), self.weight(kernel))
 
     @nn.nowrap
     def attend(self, query: jax.Array, key: jax.Array, value: jax.Array, padding: jax.Array | None) -> jax.Array:
@@ -76,10 +82,11 @@ class Attention(Component, kw_only=True):
         Keys that `padding` bool [N, M] marks get the most negative float as their score.
         """
         query, key, value = (x.reshape(*x.shape[:2], self.num_heads, -1) for x in (query, key, value))
-        scores = jnp.einsum("nqhd,nmhd->nhqm", query, key).astype(jnp.float32) / math.sqrt(query.shape[-1])
+        scores = rounded(jnp.einsum("nqhd,nmhd->nhqm", query, key), self.dtype)
+        scores = scores.astype(jnp.float32) / math.sqrt(query.shape[-1])
         if padding is not None:
             scores = jnp.where(padding[:, None, None, :], jnp.finfo(jnp.float32).min, scores)
-        weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
+        weights = rounded(jax.nn.softmax(scores, axis=-1), value.dtype)
         mixed = jnp.einsum("nhqm,nmhd->nqhd", weights, value)
         return mixed.reshape(*mixed.shape[:2], -1)
 
@@ -89,6 +96,7 @@ class ObsLatentAttn(Attention, kw_only=True):
 
     Keys and values come from one layer norm of the tokens and serve all layers. Per layer Q <- Q + Out(attention), then
     Q <- Q + MLP(layer norm of Q) with GELU. Output [Q, out_dim], or with use_cls_token the first query's [out_dim].
+    query_token_dim defaults to the length of a token; qk_dim and v_dim, of all heads together, to query_token_dim.
     """
 
     num_query_tokens: int = 1
@@ -99,9 +107,9 @@ class ObsLatentAttn(Attention, kw_only=True):
 
     @nn.nowrap
     def dims(self) -> tuple[int, int, int]:
-        """(query_token_dim, qk_dim, v_dim); the length of a token where not given."""
-        token = self.source_shapes[0][1]
-        query, qk, v = (token if dim is None else dim for dim in (self.query_token_dim, self.qk_dim, self.v_dim))
+        """(query_token_dim, qk_dim, v_dim); the last two default to the first, which defaults to the token length."""
+        query = self.source_shapes[0][1] if self.query_token_dim is None else self.query_token_dim
+        qk, v = (query if dim is None else dim for dim in (self.qk_dim, self.v_dim))
         return query, qk, v
 
     @nn.nowrap
@@ -145,11 +153,11 @@ class ObsLatentAttn(Attention, kw_only=True):
     @nn.compact
     def __call__(self, context: Context, *sources: jax.Array) -> jax.Array:
         tokens = self.norm("token_norm", sources[0])
-        key, value = matmul(tokens, self.weight("key_kernel")), matmul(tokens, self.weight("value_kernel"))
-        queries = self.weight("queries")
+        key, value = self.product("key_kernel", tokens), self.product("value_kernel", tokens)
+        queries = self.weight("queries", jnp.float32)
         x = jnp.broadcast_to(queries[None], (sources[0].shape[0], *queries.shape))
         for layer in range(self.num_layers):
-            query = matmul(self.norm(f"query_norm_{layer}", x), self.weight(f"query_kernel_{layer}"))
+            query = self.product(f"query_kernel_{layer}", self.norm(f"query_norm_{layer}", x))
             mixed = self.attend(query, key, value, context.padding if self.use_mask else None)
             x = x + self.linear(f"attended_{layer}", mixed)
             hidden = nn.gelu(self.linear(f"mlp_up_{layer}", self.norm(f"mlp_norm_{layer}", x)), approximate=False)
@@ -181,15 +189,15 @@ class ObsSelfAttn(Attention, kw_only=True):
 
     @nn.compact
     def __call__(self, context: Context, *sources: jax.Array) -> jax.Array:
-        x = sources[0].astype(self.dtype)
+        x = sources[0].astype(jnp.float32)
         padding = context.padding if self.use_mask else None
         if self.use_cls_token:
-            token = self.weight("class_token")
+            token = self.weight("class_token", jnp.float32)
             x = jnp.concatenate([jnp.broadcast_to(token[None], (x.shape[0], *token.shape)), x], axis=1)
             if padding is not None:
                 padding = jnp.pad(padding, ((0, 0), (1, 0)))
         for layer in range(self.num_layers):
-            qkv = matmul(self.norm(f"norm_{layer}", x), self.weight(f"qkv_kernel_{layer}"))
+            qkv = self.product(f"qkv_kernel_{layer}", self.norm(f"norm_{layer}", x))
             query, key, value = jnp.split(qkv, 3, axis=-1)
             x = x + self.linear(f"attended_{layer}", self.attend(query, key, value, padding))
         return self.finish(x)

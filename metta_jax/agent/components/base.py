@@ -16,7 +16,10 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 
+from metta_jax.agent.activations import find_activation
+from metta_jax.agent.arrays import matmul, rounded
 from metta_jax.agent.initializers import Initializer
+from metta_jax.agent.kept import activate_kept, matmul_kept
 
 Shape = tuple[int, ...]
 
@@ -37,10 +40,11 @@ class Facts:
     num_tokens: int
     num_channels: int  # largest feature id of the policy + 1
     num_actions: int  # F
+    unique_tokens: bool = False  # whether no observation has two tokens for one location and feature
 
 
 class Context(flax.struct.PyTreeNode):
-    """What one forward pass gives to every component beside its sources.
+    """What one forward pass gives to every component in addition to its sources.
 
     location, value: uint8 [N, M]. feature: int32 [N, M], the policy's feature ids, 255 = not a token.
     normalization: float32 [256] by feature id. action_rows: int32 [F]. recurrent: (h, c) float32 [layers, B, hidden].
@@ -70,6 +74,8 @@ class Component(nn.Module, kw_only=True):
     source_shapes: tuple[Shape, ...] = ()
     source_rows: tuple[int, ...] = ()  # arrays of a source have this many times N rows; 1 but behind a Reshape
     dtype: Any = jnp.float32  # of the computation
+    wide: bool = False  # whether the form for an accelerator is taken, where there are two
+    kept_dtype: Any = None  # of what that form's backward pass reads; None: that of the computation
 
     num_sources: ClassVar[tuple[int, int]] = (1, 1)  # least and greatest number of sources
     takes_slices: ClassVar[bool] = False  # sources may carry `dim` and `slice`
@@ -87,7 +93,7 @@ class Component(nn.Module, kw_only=True):
 
     @nn.nowrap
     def check(self) -> None:
-        """Raises ValueError for options or source shapes that do not fit. Called once, when the network is built."""
+        """Raise ValueError for options or source shapes that do not fit. Called once, when the network is built."""
 
     @nn.nowrap
     def shape(self) -> Shape:
@@ -99,23 +105,46 @@ class Component(nn.Module, kw_only=True):
         """How many times N rows the output has."""
         return self.source_rows[0] if self.source_rows else 1
 
+    @property
+    def uses_dropout(self) -> bool:
+        """Whether `context.dropout_key` changes anything."""
+        return False
+
     @nn.nowrap
     def parameters(self) -> dict[str, Parameter]:
         """All parameters by name."""
         return {}
 
-    def weight(self, name: str) -> jax.Array:
-        """A parameter in the compute dtype; for methods under `nn.compact`."""
+    def weight(self, name: str, dtype: Any = None) -> jax.Array:
+        """A parameter in `dtype`, None: the compute dtype; for methods under `nn.compact`.
+
+        The compute dtype is for operands of products. What is added to a product, and functions of it, are in float32,
+        where two programs agree to more digits. See `arrays.rounded` too.
+        """
         shape, initializer = self.parameters()[name]
         value = self.param(name, lambda key: initializer(jax.random.normal(key, shape, jnp.float32)))
-        return value.astype(self.dtype)
+        return rounded(value, self.dtype if dtype is None else dtype)
+
+    @nn.nowrap
+    def matmul(self, x: jax.Array, kernel: jax.Array) -> jax.Array:
+        """x [..., in] times kernel [in, out], both in the compute dtype."""
+        return matmul_kept(self.kept_dtype, x, kernel) if self._keeps_less else matmul(x, kernel)
+
+    @nn.nowrap
+    def activate(self, nonlinearity: str | None, x: jax.Array) -> jax.Array:
+        """The activation of that name, float32."""
+        return activate_kept(self.kept_dtype, nonlinearity, x) if self._keeps_less else find_activation(nonlinearity)(x)
+
+    @property
+    def _keeps_less(self) -> bool:
+        return self.wide and self.kept_dtype is not None and self.kept_dtype != self.dtype
 
     def __call__(self, context: Context, *sources: jax.Array) -> Any:
         raise NotImplementedError
 
     @nn.nowrap
     def require_rank(self, *ranks: int) -> None:
-        """Raises ValueError unless the source has one of these numbers of axes."""
+        """Raise ValueError unless the source has one of these numbers of axes."""
         if len(self.source_shapes[0]) not in ranks:
             kinds = {1: "a vector", 2: "a list of vectors", 3: "an image (C, H, W)"}
             wanted = " or ".join(kinds[rank] for rank in ranks)
@@ -123,7 +152,7 @@ class Component(nn.Module, kw_only=True):
 
     @nn.nowrap
     def require_positive(self, *options: str) -> None:
-        """Raises ValueError unless these options (numbers, pairs of numbers or None) are at least 1."""
+        """Raise ValueError unless these options (numbers, pairs of numbers or None) are at least 1."""
         for option in options:
             value = getattr(self, option)
             smallest = min(value) if isinstance(value, tuple) else value
@@ -134,7 +163,7 @@ class Component(nn.Module, kw_only=True):
 BASE_FIELDS = frozenset(field.name for field in dataclasses.fields(Component)) | {"slices"}
 
 
-def option_fields(kind: type[Component]) -> dict[str, dataclasses.Field]:
+def option_fields(kind: type[Component]) -> dict[str, dataclasses.Field[Any]]:
     """The options of a component type, by name."""
     return {field.name: field for field in dataclasses.fields(kind) if field.name not in BASE_FIELDS}
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 import flax.linen as nn
 import jax
 
-from metta_jax.agent.arrays import scatter_tokens
+from metta_jax.agent.arrays import scatter_tokens, scatter_unique_tokens
 from metta_jax.agent.components.base import Component, Context, Shape
 
 
@@ -25,7 +25,10 @@ class ObsTokenToBoxShaper(Component, kw_only=True):
 
     def __call__(self, context: Context, *sources: jax.Array) -> jax.Array:
         channels, height, width = self.shape()
-        return scatter_tokens(context.location, context.feature, context.value, height, width, channels)
+        tokens = context.location, context.feature, context.value
+        if self.wide and self.facts.unique_tokens:
+            return scatter_unique_tokens(*tokens, height, width, channels)
+        return scatter_tokens(*tokens, height, width, channels, wide=self.wide)
 
 
 class ObservationNormalizer(Component, kw_only=True):

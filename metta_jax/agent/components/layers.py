@@ -6,16 +6,17 @@ from typing import ClassVar
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
 from metta_jax.agent.activations import find_activation
-from metta_jax.agent.arrays import matmul
+from metta_jax.agent.arrays import rounded
 from metta_jax.agent.components.base import Component, Context, Parameter, Shape, pair
 from metta_jax.agent.convolution import convolve
-from metta_jax.agent.initializers import INITIALIZATIONS, constant, kernel_initializer
+from metta_jax.agent.initializers import constant, initialization_name, kernel_initializer
 
 
 class ParameterLayer(Component, kw_only=True):
-    """A layer with a kernel [..., in, out] and a bias that starts at 0.
+    """A layer with a kernel [..., in, out] and, unless use_bias is false, a bias that starts at 0.
 
     clip_scale scales the bound of weight clipping (0 = never clipped), l2_init_scale the layer's part of the L2-init
     loss; analyze_weights adds the layer to the weight metrics.
@@ -26,14 +27,14 @@ class ParameterLayer(Component, kw_only=True):
     clip_scale: float = 1.0
     l2_init_scale: float = 1.0
     analyze_weights: bool | None = None
+    use_bias: bool = True
 
     kernel_axes: ClassVar[int]
 
     @nn.nowrap
     def check(self) -> None:
         find_activation(self.nonlinearity)
-        if self.initialization not in INITIALIZATIONS:
-            raise ValueError(f"Invalid initialization method: {self.initialization}")
+        initialization_name(self.initialization)
         for name, scale in (("clip_scale", self.clip_scale), ("l2_init_scale", self.l2_init_scale)):
             if scale < 0:
                 raise ValueError(f"{self.config_path}.{name}: {scale} is less than 0")
@@ -45,15 +46,16 @@ class ParameterLayer(Component, kw_only=True):
     @nn.nowrap
     def parameters(self) -> dict[str, Parameter]:
         shape = self.kernel_shape()
-        return {
-            "kernel": Parameter(shape, kernel_initializer(self.initialization, self.nonlinearity)),
-            "bias": Parameter(shape[-1:], constant(0.0)),
-        }
+        kernel = Parameter(shape, kernel_initializer(self.initialization, self.nonlinearity))
+        return {"kernel": kernel} | ({"bias": Parameter(shape[-1:], constant(0.0))} if self.use_bias else {})
 
-    @nn.nowrap
-    def finish(self, product: jax.Array, bias: jax.Array) -> jax.Array:
-        """nonlinearity(product + bias)."""
-        return find_activation(self.nonlinearity)(product + bias.reshape((1,) * (product.ndim - 1) + bias.shape))
+    def finish(self, product: jax.Array) -> jax.Array:
+        """nonlinearity(product + bias), float32."""
+        total = rounded(product, self.dtype).astype(jnp.float32)
+        if self.use_bias:
+            bias = self.weight("bias", jnp.float32)
+            total = total + bias.reshape((1,) * (product.ndim - 1) + bias.shape)
+        return self.activate(self.nonlinearity, total)
 
 
 class Linear(ParameterLayer, kw_only=True):
@@ -77,8 +79,8 @@ class Linear(ParameterLayer, kw_only=True):
 
     @nn.compact
     def __call__(self, context: Context, *sources: jax.Array) -> jax.Array:
-        product = matmul(sources[0].astype(self.dtype), self.weight("kernel"))
-        return self.finish(product, self.weight("bias"))
+        product = self.matmul(rounded(sources[0], self.dtype), self.weight("kernel"))
+        return self.finish(product)
 
 
 class Conv2d(ParameterLayer, kw_only=True):
@@ -116,6 +118,8 @@ class Conv2d(ParameterLayer, kw_only=True):
 
     @nn.compact
     def __call__(self, context: Context, *sources: jax.Array) -> jax.Array:
-        images = sources[0].astype(self.dtype)
-        product = convolve(images, self.weight("kernel"), pair(self.stride), pair(self.padding))
-        return self.finish(product, self.weight("bias"))
+        images = rounded(sources[0], self.dtype)
+        padding = pair(self.padding)
+        product = convolve(images, self.weight("kernel"), pair(self.stride), padding, wide=self.wide)
+        # Images are large; where vectors follow, the digits are kept.
+        return rounded(self.finish(product), self.dtype)

@@ -34,7 +34,7 @@ class Merge(Component, kw_only=True):
 
     @nn.nowrap
     def check_shapes(self, shapes: tuple[Shape, ...]) -> None:
-        """Raises ValueError unless the sources, after cutting, can be joined."""
+        """Raise ValueError unless the sources, after cutting, can be joined."""
         if len(set(shapes)) > 1:
             raise ValueError(
                 f"For '{self.operation}', all source sizes must match. Got sizes: {[list(shape) for shape in shapes]}"
@@ -127,7 +127,7 @@ class Mean(Merge, kw_only=True):
 
 
 class Expand(Component, kw_only=True):
-    """Repeats its source along a new axis `expand_dim` of the size `expand_value`, or of axis `source_dim` of a second
+    """Repeat the source along a new axis `expand_dim` of the size `expand_value`, or of axis `source_dim` of a second
     source, which `dims_source` may name."""
 
     expand_dim: int
@@ -165,7 +165,7 @@ class Expand(Component, kw_only=True):
 
 
 class Reshape(Component, kw_only=True):
-    """Takes axis `popped_dim` out and multiplies axis `squeezed_dim` by its size; either may be the batch (0).
+    """Take axis `popped_dim` out and multiply axis `squeezed_dim` by its size; either may be the batch (0).
 
     The earlier one of the two axes varies slowest. Behind a merge into the batch there are more rows than observations;
     BatchReshape undoes that.
@@ -208,7 +208,7 @@ class Reshape(Component, kw_only=True):
 
 
 class BatchReshape(Component, kw_only=True):
-    """Splits the rows that a Reshape put into the batch off again, as a new first axis; axes of size 1 are dropped."""
+    """Split the rows that a Reshape put into the batch off again, as a new first axis; axes of size 1 are dropped."""
 
     @nn.nowrap
     def shape(self) -> Shape:

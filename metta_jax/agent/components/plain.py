@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from metta_jax.agent.arrays import matmul
+from metta_jax.agent.arrays import rounded
 from metta_jax.agent.components.base import Component, Context, Parameter, Shape
 from metta_jax.agent.initializers import constant, uniform_fan_in
 
@@ -41,7 +41,10 @@ class ReLU(Component, kw_only=True):
 
 
 class Dropout(Component, kw_only=True):
-    """Sets a share p of the numbers to zero and scales the rest by 1 / (1 - p), while training with a key."""
+    """Set a share p of the numbers to zero and scale the rest by 1 / (1 - p), while training with a key.
+
+    Acting is without it. So the policy that is trained is not quite the one that acted, and ratios do not begin at 1.
+    """
 
     p: float = 0.5
 
@@ -49,6 +52,10 @@ class Dropout(Component, kw_only=True):
     def check(self) -> None:
         if not 0 <= self.p < 1:
             raise ValueError(f"{self.config_path}.p: {self.p} is not in 0..1 (1 excluded)")
+
+    @property
+    def uses_dropout(self) -> bool:
+        return self.p > 0
 
     def __call__(self, context: Context, *sources: jax.Array) -> jax.Array:
         if context.dropout_key is None or self.p == 0:
@@ -70,13 +77,16 @@ class LayerNorm(Component, kw_only=True):
 
     @nn.compact
     def __call__(self, context: Context, *sources: jax.Array) -> jax.Array:
-        return normalize(sources[0], (-1,), self.weight("scale"), self.weight("bias"), self.eps)
+        scale, bias = self.weight("scale", jnp.float32), self.weight("bias", jnp.float32)
+        return rounded(normalize(sources[0], (-1,), scale, bias, self.eps), self.dtype)
 
 
 class BatchNorm(Component, kw_only=True):
     """Mean 0 and variance 1 of every channel over the rows of this call, then scale and shift.
 
-    An agent has no hidden state, so there are no running averages: acting normalizes by its own batch, too.
+    An agent has no hidden state, so there are no running averages: acting normalizes by its own batch, too. Who plays
+    next to an agent thus changes what it does, and one row alone is refused: it would be its own mean. LayerNorm has
+    neither fault.
     """
 
     eps: float = 1e-5
@@ -95,8 +105,14 @@ class BatchNorm(Component, kw_only=True):
 
     @nn.compact
     def __call__(self, context: Context, *sources: jax.Array) -> jax.Array:
+        if sources[0].shape[0] == 1:
+            raise ValueError(
+                f"{self.config_path}: {type(self).__name__} normalizes over the rows of a call and has no running "
+                "averages, so one row alone says nothing; let several agents play in one call, or use LayerNorm"
+            )
         axes = tuple(range(sources[0].ndim - 1))
-        return normalize(sources[0], axes, self.weight("scale"), self.weight("bias"), self.eps)
+        scale, bias = self.weight("scale", jnp.float32), self.weight("bias", jnp.float32)
+        return rounded(normalize(sources[0], axes, scale, bias, self.eps), self.dtype)
 
 
 class BatchNorm1d(BatchNorm, kw_only=True):
@@ -112,9 +128,10 @@ class BatchNorm2d(BatchNorm, kw_only=True):
 
 
 class Bilinear(Component, kw_only=True):
-    """x1^T A x2 + b of two vectors, A [out_features, in1, in2]."""
+    """x1^T A x2 + b of two vectors, A [out_features, in1, in2]; without b if use_bias is false."""
 
     out_features: int
+    use_bias: bool = True
 
     num_sources: ClassVar[tuple[int, int]] = (2, 2)
 
@@ -134,15 +151,16 @@ class Bilinear(Component, kw_only=True):
     def parameters(self) -> dict[str, Parameter]:
         (first,), (second,) = self.source_shapes
         start = uniform_fan_in(first)
-        return {
-            "kernel": Parameter((first, second, self.out_features), start),
-            "bias": Parameter((self.out_features,), start),
-        }
+        kernel = Parameter((first, second, self.out_features), start)
+        return {"kernel": kernel} | ({"bias": Parameter((self.out_features,), start)} if self.use_bias else {})
 
     @nn.compact
     def __call__(self, context: Context, *sources: jax.Array) -> jax.Array:
-        first, second = sources[0].astype(self.dtype), sources[1].astype(self.dtype)
-        return jnp.einsum("ni,ijo,nj->no", first, self.weight("kernel"), second) + self.weight("bias")[None, :]
+        first, second = rounded(sources[0], self.dtype), rounded(sources[1], self.dtype)
+        product = rounded(jnp.einsum("ni,ijo,nj->no", first, self.weight("kernel"), second), self.dtype)
+        if not self.use_bias:
+            return product
+        return rounded(product.astype(jnp.float32) + self.weight("bias", jnp.float32)[None, :], self.dtype)
 
 
 class ResNetMLP(Component, kw_only=True):
@@ -171,13 +189,17 @@ class ResNetMLP(Component, kw_only=True):
 
     @nn.compact
     def __call__(self, context: Context, *sources: jax.Array) -> jax.Array:
-        x = sources[0].astype(self.dtype)
+        x = sources[0].astype(jnp.float32)
         for block in range(0, self.depth, 4):
             y = x
             for index in range(block, block + 4):
-                y = matmul(y, self.weight(f"kernel_{index}")) + self.weight(f"bias_{index}")[None, :]
-                y = normalize(y, (-1,), self.weight(f"norm_scale_{index}"), self.weight(f"norm_bias_{index}"), 1e-5)
-                y = y * nn.sigmoid(self.weight(f"beta_{index}") * y)
+                bias, scale, shift, beta = (
+                    self.weight(f"{name}_{index}", jnp.float32) for name in ("bias", "norm_scale", "norm_bias", "beta")
+                )
+                product = self.matmul(rounded(y, self.dtype), self.weight(f"kernel_{index}"))
+                product = rounded(product, self.dtype).astype(jnp.float32)
+                y = normalize(product + bias[None, :], (-1,), scale, shift, 1e-5)
+                y = y * nn.sigmoid(beta * y)
             x = x + y
         return x
 
@@ -185,10 +207,10 @@ class ResNetMLP(Component, kw_only=True):
 def normalize(x: jax.Array, axes: tuple[int, ...], scale: jax.Array, bias: jax.Array, eps: float) -> jax.Array:
     """(x - mean) / sqrt(variance + eps) * scale + bias.
 
-    The moments are over `axes` and in float32; scale and bias belong to the last axis.
+    The moments are over `axes`; scale and bias float32 belong to the last axis. Returns float32.
     """
     wide = x.astype(jnp.float32)
     mean = jnp.mean(wide, axes, keepdims=True)
     variance = jnp.mean(jnp.square(wide - mean), axes, keepdims=True)
-    normal = ((wide - mean) * jax.lax.rsqrt(variance + eps)).astype(scale.dtype)
+    normal = (wide - mean) * jax.lax.rsqrt(variance + eps)
     return normal * scale.reshape((1,) * (x.ndim - 1) + scale.shape) + bias.reshape((1,) * (x.ndim - 1) + bias.shape)

@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from metta_jax.agent.arrays import rounded
 from metta_jax.agent.components.base import Component, Context, Parameter, Shape
 from metta_jax.agent.initializers import constant, orthogonal
 from metta_jax.agent.lstm import lstm_layer
@@ -50,9 +51,10 @@ class LSTM(Component, kw_only=True):
         final_h, final_c = [], []
         for layer in range(self.num_layers):
             kernels = self.weight(f"kernel_input_{layer}"), self.weight(f"kernel_hidden_{layer}")
-            bias = self.weight(f"bias_input_{layer}") + self.weight(f"bias_hidden_{layer}")
+            bias = self.weight(f"bias_input_{layer}", jnp.float32) + self.weight(f"bias_hidden_{layer}", jnp.float32)
             state = context.recurrent[0][layer], context.recurrent[1][layer]
-            x, h, c = lstm_layer(x.astype(self.dtype), *state, keep, *kernels, bias.astype(jnp.float32))
+            x = rounded(x, self.dtype)
+            x, h, c = lstm_layer(x, *state, keep, *kernels, bias, wide=self.wide, kept_dtype=self.kept_dtype)
             final_h.append(h)
             final_c.append(c)
         output = x.swapaxes(0, 1).reshape(batch * num_steps, self.output_size)

@@ -11,7 +11,7 @@ import numpy as np
 from metta_jax.mapgen import ascii as ascii_map
 from metta_jax.mapgen.game_map import EMPTY, Agents, GameMap, Grid, agent_names, as_grid
 from metta_jax.mapgen.numbers import generator, permutation
-from metta_jax.mapgen.parameters import AgentCounts, Counts, Rule, Whole
+from metta_jax.mapgen.parameters import AgentCounts, Counts, Parameters, Rule, Whole
 from metta_jax.mapgen.rooms.room import Room
 from metta_jax.mapgen.sampled import SampledInt
 
@@ -59,6 +59,9 @@ class RandomRoom(Room):
             raise ValueError(f"agents: {num_agents} agents and {total - num_agents} objects do not fit in {area} cells")
         return counts
 
+    def kind_labels(self) -> tuple[str, ...]:
+        return ("random",)
+
     def build(self, rng: np.random.Generator) -> GameMap:
         return super().build(rng if self.seed is None else generator(self.seed))
 
@@ -82,9 +85,12 @@ class AsciiRoom(Room):
 
     def __post_init__(self) -> None:
         if self.uri is not None and not self.text:
-            object.__setattr__(self, "text", ascii_map.to_text(ascii_map.read_map(self.uri)))
+            object.__setattr__(self, "text", ascii_map.read_uri(self.uri))
         super().__post_init__()
-        ascii_map.from_text(self.text)  # raises on a text that is no map
+        ascii_map.from_text(self.text)  # raises on a text that is not a map
+
+    def kind_labels(self) -> tuple[str, ...]:
+        return ("Ascii",)  # as the scene; the original's drawn maps are scenes
 
     def draw(self, rng: np.random.Generator) -> Grid:
         del rng
@@ -92,13 +98,18 @@ class AsciiRoom(Room):
 
 
 @dataclass(frozen=True)
-class FixedMap:
+class FixedMap(Parameters):
     """One map, given as rows of object names."""
 
     rows: tuple[tuple[str, ...], ...]
     labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if isinstance(self.rows, str):
+            raise ValueError(
+                f"map: {self.rows!r} is text; FixedMap takes rows of names, read_map(path) or from_text(text)"
+            )
+        # Not those of the base: a row of names is no distribution.
         rows = tuple(tuple(row) for row in self.rows)
         if not rows or not rows[0]:
             raise ValueError("map: there are no cells")

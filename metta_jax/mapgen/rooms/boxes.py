@@ -29,7 +29,7 @@ _MAX_TRIES = 500
 
 @dataclass(frozen=True)
 class BoxShare(Room):
-    """A closed box in the centre, through whose walls those inside and those outside share generators.
+    """A closed box in the center, through whose walls those inside and those outside share generators.
 
     The side of the box is 10 to min(19, shorter side - 5). Generators stand in its walls, mines inside, altars and all
     other objects outside. Half of the agents, rounded down, are inside.
@@ -49,6 +49,9 @@ class BoxShare(Room):
     agents: Agents = 14
     team: str | None = None
 
+    def kind_labels(self) -> tuple[str, ...]:
+        return ("boxshare",)
+
     def draw(self, rng: np.random.Generator) -> Grid:
         side = int(rng.integers(10, min(19, min(self.width, self.height) - 5) + 1))
         x, y = (self.width - side) // 2, (self.height - side) // 2
@@ -57,7 +60,7 @@ class BoxShare(Room):
         box[:] = WALL
         box[1:-1, 1:-1] = EMPTY
         walls = [(row, column) for row in range(1, side - 1) for column in (0, side - 1)]
-        walls += [(column, row) for row, column in walls]  # no corners: nobody could use them
+        walls += [(column, row) for row, column in walls]  # no corners: no agent could use them
         generators = _named(self.objects, "generator")
         check_places("objects", "generators", len(generators), len(walls), "cells in the walls of the box")
         for index, name in zip(permutation(len(walls), rng), generators, strict=False):
@@ -111,7 +114,7 @@ class Boxy(Room):
 
 
 def _build_box(grid: Grid, occupied: np.ndarray, rng: np.random.Generator) -> bool:
-    """Draws a box with its corridor and altar on a free place; False if none is found."""
+    """Draw a box with its corridor and altar on a free place; False if none is found."""
     for _ in range(_MAX_TRIES):
         box = _box(rng)
         place = free_place(occupied, box.shape[0], box.shape[1], rng)
@@ -130,7 +133,7 @@ def _box(rng: np.random.Generator) -> Grid:
     box = empty_grid(side + length, side)
     box[:side] = WALL
     box[1 : side - 1, 1 : side - 1] = EMPTY
-    # In the row opposite the entrance, so that the altar bars nobody's way.
+    # In the row opposite the entrance, so that the altar blocks no agent.
     box[1, int(rng.integers(1, side - 1))] = "altar"
     box[side - 1, entrance] = EMPTY
     box[side:, [entrance - 1, entrance + 1]] = WALL

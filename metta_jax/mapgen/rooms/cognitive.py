@@ -80,8 +80,8 @@ class CorridorMaze(Room):
     """A long corridor with arms to both sides; altars at the ends of random arms, the agent in the middle.
 
     Attributes:
-      num_arms: side corridors; they leave the main one every third cell, up and down by turns.
-      arm_length: cells, the longest; each arm is 2 to so many cells long.
+      num_arms: side corridors; they leave the main one every third cell, alternately up and down.
+      arm_length: cells, the longest; each arm is 2 to this many cells long.
       num_altars: at most one at the end of each arm.
     """
 
@@ -114,7 +114,7 @@ class CorridorMaze(Room):
 
 @dataclass(frozen=True)
 class ExploreExploit(Room):
-    """An altar beside the agent, and chambers along a corridor, some of which hold more: stay, or look for better?
+    """An altar next to the agent, and chambers along a corridor, some of which hold more: stay, or look for better?
 
     Attributes:
       num_chambers: half of them on either side of the corridor, one more above if the number is odd.

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 
-from metta_jax.mapgen.game_map import EMPTY, WALL, Agents, Grid, agent_names, empty_grid
+from metta_jax.mapgen.game_map import EMPTY, WALL, Agents, GameMap, Grid, agent_names, empty_grid
 from metta_jax.mapgen.numbers import permutation
 from metta_jax.mapgen.parameters import AgentCounts, OneOf, Rule, Whole
 from metta_jax.mapgen.places import check_places, scatter_agents
@@ -105,7 +105,7 @@ class TwoRoomsCoord(Room):
     """Two rooms side by side that share the generators in the wall between them.
 
     Altars stand in the outer walls of one room, mines in those of the other; which is which is drawn. The agents are
-    put in one room and the other by turns.
+    put in one room and the other alternately.
 
     Attributes:
       width, height: of the floor of one room; at least 3 cells.
@@ -132,8 +132,11 @@ class TwoRoomsCoord(Room):
     agents: Agents = 2
     arrangement: Literal["horizontal", "vertical"] | None = None
 
-    def draw(self, rng: np.random.Generator) -> Grid:
+    def draw_labeled(self, rng: np.random.Generator) -> GameMap:
         arrangement = self.arrangement or ("horizontal", "vertical")[int(rng.integers(2))]
+        return GameMap(self._draw(arrangement, rng), (arrangement,))
+
+    def _draw(self, arrangement: str, rng: np.random.Generator) -> Grid:
         # Drawn side by side; for rooms above each other, the drawing is turned over in the end.
         is_vertical = arrangement == "vertical"
         width, height = (self.height, self.width) if is_vertical else (self.width, self.height)
@@ -163,7 +166,7 @@ def _sides(height: int, width: int, side: int) -> Cells:
 
 
 def _put(grid: Grid, cells: Cells, names: list[str], rng: np.random.Generator, places: str) -> Cells:
-    """Puts names on random ones of the cells and returns the other cells."""
+    """Put names on random ones of the cells and return the other cells."""
     check_places("num_mines, num_generators, num_altars", "objects", len(names), len(cells), places)
     order = [int(index) for index in permutation(len(cells), rng)]
     for index, name in zip(order, names, strict=False):

@@ -22,7 +22,7 @@ Names: TypeAlias = str | tuple[Any, ...]
 
 
 class _Arranged:
-    """Checks the layout with the original's words."""
+    """Check the layout with the original's words."""
 
     def check(self, name: str, value: Any) -> None:
         if value not in ("grid", "row", "column"):
@@ -51,7 +51,10 @@ class RoomList(Room):
             raise ValueError("rooms: there are none")
         _check_builders({f"rooms.{index}": room for index, room in enumerate(self.rooms)})
 
-    def draw_labelled(self, rng: np.random.Generator) -> GameMap:
+    def kind_labels(self) -> tuple[str, ...]:
+        return ()
+
+    def draw_labeled(self, rng: np.random.Generator) -> GameMap:
         maps = [room.build(rng.spawn(1)[0]) for room in self.rooms]
         rows = {"grid": math.ceil(math.sqrt(len(maps))), "row": 1, "column": len(maps)}[self.layout]
         columns = math.ceil(len(maps) / rows)
@@ -60,14 +63,14 @@ class RoomList(Room):
         grid = empty_grid(rows * height, columns * width)
         for index, game_map in enumerate(maps):
             row, column = divmod(index, columns)
-            _centre(grid[row * height : (row + 1) * height, column * width : (column + 1) * width], game_map.grid)
+            _center(grid[row * height : (row + 1) * height, column * width : (column + 1) * width], game_map.grid)
         labels = common_labels([game_map.labels for game_map in maps])
         return GameMap(grid, tuple(label for label in labels if label not in SIZE_LABELS))
 
 
 @dataclass(frozen=True)
 class MultiRoom(Room):
-    """The same room `num_rooms` times, each drawn anew; a room with a `seed` counts it up.
+    """The same room `num_rooms` times, each drawn separately; a room with a `seed` counts it up.
 
     Attributes:
       room: a map builder.
@@ -85,12 +88,15 @@ class MultiRoom(Room):
         super().__post_init__()
         _check_builders({"room": self.room})
 
-    def draw_labelled(self, rng: np.random.Generator) -> GameMap:
+    def kind_labels(self) -> tuple[str, ...]:
+        return ()
+
+    def draw_labeled(self, rng: np.random.Generator) -> GameMap:
         seed = getattr(self.room, "seed", None)
         rooms = [self.room] * self.num_rooms
         if seed is not None:
             rooms = [dataclasses.replace(self.room, seed=seed + index) for index in range(self.num_rooms)]  # pyright: ignore
-        return RoomList(tuple(rooms), self.layout).draw_labelled(rng)
+        return RoomList(tuple(rooms), self.layout).draw_labeled(rng)
 
 
 @dataclass(frozen=True)
@@ -100,8 +106,8 @@ class RoomScene(Room):
     Attributes:
       rooms: name -> map builder.
       layout: names, nested: the parts of the outermost level stand one below the other, the parts of each of these side
-        by side, and so on by turns. Smaller parts stand in the middle; what is left over is empty. A name may come more
-        than once; each time the room is drawn anew.
+        by side, and so on alternately. Smaller parts stand in the middle; what is left over is empty. A name may come
+        more than once; each time the room is redrawn.
 
     Labels: its own, and those that all rooms have.
     """
@@ -114,7 +120,10 @@ class RoomScene(Room):
         _check_builders({f"rooms.{name}": room for name, room in self.rooms.items()})
         self._check_layout(self.layout)
 
-    def draw_labelled(self, rng: np.random.Generator) -> GameMap:
+    def kind_labels(self) -> tuple[str, ...]:
+        return ()
+
+    def draw_labeled(self, rng: np.random.Generator) -> GameMap:
         maps: list[GameMap] = []
         grid = self._draw(self.layout, False, maps, rng)
         labels = common_labels([game_map.labels for game_map in maps])
@@ -144,12 +153,12 @@ def _joined(parts: Sequence[Grid], side_by_side: bool) -> Grid:
     grid = empty_grid(sum(len(part) for part in parts), width)
     row = 0
     for part in parts:
-        _centre(grid[row : row + len(part)], part)
+        _center(grid[row : row + len(part)], part)
         row += len(part)
     return grid
 
 
-def _centre(cell: Grid, part: Grid) -> None:
+def _center(cell: Grid, part: Grid) -> None:
     y, x = (cell.shape[0] - part.shape[0]) // 2, (cell.shape[1] - part.shape[1]) // 2
     cell[y : y + part.shape[0], x : x + part.shape[1]] = part
 
@@ -157,4 +166,4 @@ def _centre(cell: Grid, part: Grid) -> None:
 def _check_builders(builders: Mapping[str, Any]) -> None:
     for name, builder in builders.items():
         if not isinstance(builder, MapBuilder):
-            raise ValueError(f"{name}: {builder!r} is no map builder, it has no method build(rng)")
+            raise ValueError(f"{name}: {builder!r} is not a map builder, it has no method build(rng)")

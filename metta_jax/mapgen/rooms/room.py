@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -19,7 +20,7 @@ class Room(Parameters):
 
     Attributes:
       border_width, border_object: frame that is drawn around the room: the map is larger by twice the width.
-      labels: words for statistics; the size label is appended.
+      labels: words for statistics; what kind of room it is, and the size label, are appended.
     """
 
     RULES: ClassVar[Mapping[str, Rule]] = {"border_width": Whole(0)}
@@ -29,16 +30,20 @@ class Room(Parameters):
     labels: tuple[str, ...] = field(default=(), kw_only=True)
 
     def build(self, rng: np.random.Generator) -> GameMap:
-        """Draws a map. Sampled parameters are drawn first."""
+        """Draw a map. Sampled parameters are drawn first."""
         room = resolved(self, rng)
-        inner = room.draw_labelled(rng)
-        labels = (*room.labels, *inner.labels, size_label(inner.grid.size))
+        inner = room.draw_labeled(rng)
+        labels = (*room.labels, *room.kind_labels(), *inner.labels, size_label(inner.grid.size))
         return GameMap(with_border(inner.grid, room.border_width, room.border_object), labels)
+
+    def kind_labels(self) -> tuple[str, ...]:
+        """What kind of room it is, as a label: the name of its class in small letters, if a room does not say more."""
+        return (re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower(),)
 
     def draw(self, rng: np.random.Generator) -> Grid:
         """The inner map."""
         raise NotImplementedError
 
-    def draw_labelled(self, rng: np.random.Generator) -> GameMap:
-        """The inner map, and labels besides the room's own and the size label."""
+    def draw_labeled(self, rng: np.random.Generator) -> GameMap:
+        """The inner map, and labels in addition to the room's own and the size label."""
         return GameMap(self.draw(rng))

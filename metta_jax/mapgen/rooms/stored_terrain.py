@@ -28,7 +28,7 @@ class TerrainFromNumpy(Room):
     The original reads terrains from a private store; this draws them: a `CylinderWorld` if "cylinder" is in `dir`, else
     a `VariedTerrain` of the style whose name is (sparse, balanced, dense, maze), with a side of 30 (small), 60 (medium)
     or 90 cells (large). What `dir` does not name is drawn. Agents and objects stand only on empty cells that have an
-    empty neighbour and are not at the edge; objects for which there are none are left out.
+    empty neighbor and are not at the edge; objects for which there are none are left out.
 
     Attributes:
       objects: object name -> count.
@@ -46,11 +46,14 @@ class TerrainFromNumpy(Room):
     file: str | None = None
     teams: tuple[str, ...] | None = None
 
+    def kind_labels(self) -> tuple[str, ...]:
+        return ("terrain",)
+
     def draw(self, rng: np.random.Generator) -> Grid:
         name = f"{self.dir}/{self.file}".encode()
         terrain_rng = rng if self.file is None else generator(zlib.crc32(name))
         grid = self._terrain(terrain_rng)
-        usable = _with_empty_neighbour(grid) & largest_region(grid)
+        usable = _with_empty_neighbor(grid) & largest_region(grid)
         scatter_agents(grid, team_names(self.agents, self.teams), rng, usable)
         scatter(grid, counted(self.objects), rng, usable)
         return grid
@@ -69,7 +72,7 @@ def _named(text: str, words: tuple[str, ...], rng: np.random.Generator) -> str:
     return found[0] if found else words[int(rng.integers(len(words)))]
 
 
-def _with_empty_neighbour(grid: Grid) -> np.ndarray:
+def _with_empty_neighbor(grid: Grid) -> np.ndarray:
     empty = grid == EMPTY
     usable = np.zeros_like(empty)
     usable[1:-1, 1:-1] = empty[:-2, 1:-1] | empty[2:, 1:-1] | empty[1:-1, :-2] | empty[1:-1, 2:]

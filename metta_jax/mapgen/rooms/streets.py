@@ -13,7 +13,7 @@ from metta_jax.mapgen.game_map import EMPTY, WALL, Agents, Grid, empty_grid
 from metta_jax.mapgen.numbers import permutation
 from metta_jax.mapgen.parameters import AgentCounts, Counts, Real, Rule, Whole
 from metta_jax.mapgen.places import check_places, counted, largest_region, scatter_agents, team_names
-from metta_jax.mapgen.regions import NEIGHBOURS
+from metta_jax.mapgen.regions import NEIGHBORS
 from metta_jax.mapgen.rooms.room import Room
 from metta_jax.mapgen.sampled import SampledFloat, SampledInt
 from metta_jax.mapgen.spanning import spanning_tree
@@ -23,11 +23,11 @@ _RULES: Mapping[str, Rule] = {"objects": Counts(), "agents": AgentCounts()}
 
 @dataclass(frozen=True)
 class Manhatten(Room):
-    """Blocks of wall between streets of one cell, with alcoves beside the streets.
+    """Blocks of wall between streets of one cell, with alcoves along the streets.
 
     The first street of each direction has a random offset of at least 2 cells, the next ones follow every
     `corridor_spacing` cells; one street end in each side of the map is open to the edge. Objects stand at random
-    crossings and in random alcoves, with the walls around them taken away; when these are used up, in walls beside
+    crossings and in random alcoves, with the walls around them taken away; when these are used up, in walls next to
     streets. Agents are anywhere.
 
     Attributes:
@@ -35,7 +35,7 @@ class Manhatten(Room):
       objects: object name -> count.
       agents: number of agents, or numbers by group.
       corridor_spacing: from street to street; None: max(6, shorter side // 6).
-      alcove_prob: probability of an alcove beside each cell of a street.
+      alcove_prob: probability of an alcove next to each cell of a street.
       heart_prob: probability that an alcove holds an altar; these count as requested ones while there are such.
       team: group of all agents, if given.
     """
@@ -87,14 +87,14 @@ class Manhatten(Room):
         return list(range(first, size - 2, spacing))
 
     def _alcoves(self, grid: Grid, rng: np.random.Generator) -> list[tuple[int, int]]:
-        """Opens one wall beside some of the street cells, and returns where."""
+        """Open one wall next to some of the street cells, and return where."""
         alcoves = []
         for row, column in np.argwhere(grid[1:-1, 1:-1] == EMPTY) + 1:
             if float(rng.random()) >= self.alcove_prob:
                 continue
             walls = [
                 (int(row + down), int(column + right))
-                for down, right in NEIGHBOURS
+                for down, right in NEIGHBORS
                 if 0 < row + down < self.height - 1
                 and 0 < column + right < self.width - 1
                 and grid[row + down, column + right] == WALL
@@ -107,13 +107,13 @@ class Manhatten(Room):
 
 @dataclass(frozen=True)
 class NarrowWorld(Room):
-    """A maze of corridors of one cell; single walls are opened as passing bays. Objects stand in walls beside them.
+    """A maze of corridors of one cell; single walls are opened as passing bays. Objects stand in walls along them.
 
     Attributes:
       width, height: at least 3 cells; of an even number, the last one is wall.
       objects: object name -> count.
       agents: number of agents, or numbers by group.
-      pass_bay_prob: probability that a wall beside a corridor is opened.
+      pass_bay_prob: probability that a wall next to a corridor is opened.
       team: group of all agents, if given.
     """
 
@@ -145,7 +145,7 @@ class NarrowWorld(Room):
 
 
 def _put(grid: Grid, cell: tuple[int, int], name: str) -> None:
-    """Puts an object down and takes the walls around it away, except those at the edge of the map."""
+    """Put an object down and take the walls around it away, except those at the edge of the map."""
     row, column = cell
     for r in range(max(1, row - 1), min(len(grid) - 1, row + 2)):
         for c in range(max(1, column - 1), min(grid.shape[1] - 1, column + 2)):
@@ -156,14 +156,14 @@ def _put(grid: Grid, cell: tuple[int, int], name: str) -> None:
 
 def _put_in_walls(grid: Grid, names: list[str], rng: np.random.Generator) -> None:
     cells = np.argwhere(_walls_beside_streets(grid))
-    check_places("objects", "objects", len(names), len(cells), "walls beside streets")
+    check_places("objects", "objects", len(names), len(cells), "walls along streets")
     for index, name in zip(permutation(len(cells), rng), names, strict=False):
         grid[tuple(cells[index])] = name
 
 
 def _walls_beside_streets(grid: Grid) -> NDArray[np.bool_]:
-    """Walls with an empty neighbour that are not at the edge of the map."""
+    """Walls with an empty neighbor that are not at the edge of the map."""
     empty = grid == EMPTY
-    beside = np.zeros_like(empty)
-    beside[1:-1, 1:-1] = empty[:-2, 1:-1] | empty[2:, 1:-1] | empty[1:-1, :-2] | empty[1:-1, 2:]
-    return beside & (grid == WALL)
+    adjacent = np.zeros_like(empty)
+    adjacent[1:-1, 1:-1] = empty[:-2, 1:-1] | empty[2:, 1:-1] | empty[1:-1, :-2] | empty[1:-1, 2:]
+    return adjacent & (grid == WALL)

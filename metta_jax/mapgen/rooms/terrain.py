@@ -77,6 +77,9 @@ class VariedTerrain(Room):
     style: TerrainStyle = "balanced"
     teams: tuple[str, ...] | None = None
 
+    def kind_labels(self) -> tuple[str, ...]:
+        return (self.style,)
+
     def draw(self, rng: np.random.Generator) -> Grid:
         grid = empty_grid(self.height, self.width)
         occupied = np.zeros(grid.shape, bool)
@@ -116,7 +119,7 @@ class CylinderWorld(Room):
     Attributes:
       width, height: cells inside the border; by default 40 to 99 at random.
       agents: number of agents, or numbers by group.
-      objects: object name -> count. With a number of altars, so many are placed: in pairs, then on other cells.
+      objects: object name -> count. With a number of altars, that many are placed: in pairs, then on other cells.
       teams: groups to which the agents are given in turn.
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from metta_jax.mapgen.regions import NEIGHBOURS, distances
+from metta_jax.mapgen.regions import NEIGHBORS, distances
 from metta_jax.mapgen.spanning import spanning_tree
 
 Mask = NDArray[np.bool_]
@@ -15,14 +15,14 @@ _WIDEST = 0.7  # the largest probability with which a wall of a labyrinth is tak
 
 
 def shape(num_cells: int, rng: np.random.Generator) -> Mask:
-    """A random connected shape of so many cells; holes in it are filled, so that it encloses nothing."""
+    """A random connected shape of that many cells; holes in it are filled, so that it encloses nothing."""
     cells = {(0, 0)}
-    rim = [*NEIGHBOURS]
+    rim = [*NEIGHBORS]
     while len(cells) < num_cells:
         row, column = rim.pop(int(rng.integers(len(rim))))
         if (row, column) not in cells:
             cells.add((row, column))
-            rim += [(row + down, column + right) for down, right in NEIGHBOURS]
+            rim += [(row + down, column + right) for down, right in NEIGHBORS]
     places = np.array(sorted(cells))
     places -= places.min(axis=0) - 1
     wall = np.zeros(places.max(axis=0) + 2, bool)
@@ -64,7 +64,7 @@ def labyrinth(rng: np.random.Generator) -> Mask:
     free = ~wall
     pillars[1:-1, 1:-1] &= free[:-2, 1:-1] | free[2:, 1:-1] | free[1:-1, :-2] | free[1:-1, 2:]
     wall &= ~pillars
-    # One of two neighbouring cells of the outer wall lies beside a room, which is never wall.
+    # One of two neighboring cells of the outer wall lies next to a room, which is never wall.
     top, bottom = (int(place) for place in rng.integers(1, width - 2, size=2))
     left, right = (int(place) for place in rng.integers(1, height - 2, size=2))
     wall[0, top : top + 2] = wall[-1, bottom : bottom + 2] = False

@@ -30,7 +30,7 @@ class BSP(Scene):
       skip_corridors: leaves the rooms closed.
 
     Raises:
-      ValueError: the ratios are the wrong way round, or, from `draw`, so many rooms do not fit.
+      ValueError: the ratios are the wrong way round, or, from `draw`, that many rooms do not fit.
     """
 
     RULES: ClassVar[Mapping[str, Rule]] = {

@@ -30,7 +30,7 @@ class ConvChain(Scene):
 
     Starts with random cells, and then flips single ones iterations x width x height times. A flip is accepted with the
     probability min(1, q^(1 / temperature)); q is the ratio, after and before, of the products of the weights of the
-    patterns in all windows that contain the cell. Windows go on at the opposite edge. The weight of a pattern is how
+    patterns in all windows that contain the cell. Windows wrap around the edges. The weight of a pattern is how
     often it comes in the sample, at least 0.1.
     (Gumin: ConvChain, 2016. Metropolis et al. 1953.)
 
@@ -39,7 +39,7 @@ class ConvChain(Scene):
       pattern_size: side of the patterns.
       iterations: flips tried per cell.
       temperature: the lower, the more like the sample.
-      periodic_input: the sample's windows go on at its opposite edge.
+      periodic_input: the sample's windows wrap around its edges.
       symmetry: which forms of the sample's patterns count too: "all", "horizontal" or "none".
     """
 

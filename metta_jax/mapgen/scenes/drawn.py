@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from metta_jax.mapgen.ascii import from_text, read_map, to_text
+from metta_jax.mapgen.ascii import from_text, read_uri
 from metta_jax.mapgen.parameters import Rule, Whole
 from metta_jax.mapgen.sampled import SampledInt
 from metta_jax.mapgen.scene import Area, Scene
@@ -23,7 +23,7 @@ class Ascii(Scene):
       uri: a file with such a text, read once, when the scene is made.
 
     Raises:
-      ValueError: neither is given, the text is no map, or, from `draw`, the area is smaller.
+      ValueError: neither is given, the text is not a map, or, from `draw`, the area is smaller.
     """
 
     text: str = ""
@@ -31,9 +31,9 @@ class Ascii(Scene):
 
     def __post_init__(self) -> None:
         if self.uri is not None and not self.text:
-            object.__setattr__(self, "text", to_text(read_map(self.uri)))
+            object.__setattr__(self, "text", read_uri(self.uri))
         super().__post_init__()
-        from_text(self.text)  # raises on a text that is no map
+        from_text(self.text)  # raises on a text that is not a map
 
     def size(self) -> tuple[int, int]:
         height, width = from_text(self.text).shape

@@ -66,7 +66,7 @@ class RandomObjects(Scene):
 
 @dataclass(frozen=True)
 class MeanDistance(Scene):
-    """An agent in the centre, and each object at a Poisson distance from it in a random direction.
+    """An agent in the center, and each object at a Poisson distance from it in a random direction.
 
     Attributes:
       mean_distance: in cells; a drawn distance of 0 becomes 1. Places that are taken or outside are drawn again.
@@ -74,7 +74,7 @@ class MeanDistance(Scene):
       agent: the name of the agent's group.
 
     Raises:
-      ValueError: from `draw`, if the centre is taken or no place is found in 10,000 tries.
+      ValueError: from `draw`, if the center is taken or no place is found in 10,000 tries.
     """
 
     RULES: ClassVar[Mapping[str, Rule]] = {"mean_distance": Real(0), "objects": Counts()}
@@ -86,7 +86,7 @@ class MeanDistance(Scene):
     def draw(self, area: Area, rng: np.random.Generator) -> list[Area]:
         row, column = area.height // 2, area.width // 2
         if area.grid[row, column] != EMPTY:
-            raise ValueError(f"mean_distance: the agent's place in the centre is taken by {area.grid[row, column]!r}")
+            raise ValueError(f"mean_distance: the agent's place in the center is taken by {area.grid[row, column]!r}")
         area.grid[row, column] = f"{AGENT_PREFIX}{self.agent}"
         for name, count in self.objects.items():
             for _ in range(count):
@@ -120,7 +120,7 @@ class RemoveAgents(Scene):
 
 @dataclass(frozen=True)
 class Nop(Scene):
-    """Draws nothing; its children get its own area."""
+    """Draw nothing; children get the whole area."""
 
     def draw(self, area: Area, rng: np.random.Generator) -> list[Area]:
         del rng

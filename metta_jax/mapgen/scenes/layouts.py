@@ -88,7 +88,7 @@ class LayoutArea(Parameters):
 
 @dataclass(frozen=True)
 class Layout(Scene):
-    """Tagged areas and nothing else. In the centre of an odd rest, the smaller half is left and above.
+    """Tagged areas and nothing else. In the center of an odd rest, the smaller half is left and above.
 
     Attributes:
       areas: `LayoutArea`s, or mappings of their fields.

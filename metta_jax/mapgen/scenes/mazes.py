@@ -18,14 +18,15 @@ from metta_jax.mapgen.spanning import spanning_tree
 
 @dataclass(frozen=True)
 class Maze(Scene):
-    """Square rooms, connected without circles through openings as wide as they are. No outer border.
+    """Square rooms, connected without cycles through openings of their own width. No outer border.
 
     There are (width + wall_size) // (room_size + wall_size) columns of rooms, and rows likewise; what is left over by
     the division stays wall. Areas: the corner rooms, tagged top-left, top-right, bottom-left and bottom-right.
 
     Attributes:
       algorithm: "kruskal", or "dfs" for longer corridors.
-      room_size, wall_size: cells.
+      room_size: cells; no more than the sides of the area.
+      wall_size: cells.
     """
 
     RULES: ClassVar[Mapping[str, Rule]] = {
@@ -39,11 +40,10 @@ class Maze(Scene):
     wall_size: SampledInt = 1
 
     def draw(self, area: Area, rng: np.random.Generator) -> list[Area]:
-        room, step = self.room_size, self.room_size + self.wall_size
+        room = min(self.room_size, area.width, area.height)
+        step = room + self.wall_size
         rows = (area.height + self.wall_size) // step
         columns = (area.width + self.wall_size) // step
-        if min(rows, columns) < 1:
-            raise ValueError(f"room_size: no room of {room} cells fits in {area.width}x{area.height}")
         area.grid[:] = WALL
         for row in range(rows):
             for column in range(columns):
@@ -59,18 +59,15 @@ class Maze(Scene):
 
 @dataclass(frozen=True)
 class RadialMaze(Scene):
-    """Straight arms from the centre at equal angles, the first one to the right; the rest is wall.
+    """Straight arms from the center at equal angles, the first one to the right; the rest is wall.
 
     Areas of one cell each: the ends of the arms, tagged "endpoint", in the order of the arms (clockwise), and the
-    centre, tagged "center".
+    center, tagged "center".
 
     Attributes:
       arms: 4 to 12.
       arm_width: cells, rounded up to an even number; one more lies left of and above the middle line than beyond it.
-      arm_length: cells from the centre; None: min(width, height) // 2 - 1.
-
-    Raises:
-      ValueError: from `draw`, if an arm would leave the area.
+      arm_length: cells from the center, as far as the area allows; None: min(width, height) // 2 - 1.
     """
 
     RULES: ClassVar[Mapping[str, Rule]] = {
@@ -85,25 +82,22 @@ class RadialMaze(Scene):
 
     def draw(self, area: Area, rng: np.random.Generator) -> list[Area]:
         del rng
-        most = min(area.width, area.height) // 2 - 1
-        length = most if self.arm_length is None else self.arm_length
-        if length < 1:
-            raise ValueError(f"arm_length: no arm fits in {area.width}x{area.height}")
-        centre = (area.width // 2, area.height // 2)
+        side = min(area.width, area.height)
+        wanted = max(1, side // 2 - 1) if self.arm_length is None else self.arm_length
+        length = min(wanted, (side - 1) // 2)
+        center = (area.width // 2, area.height // 2)
         ends = []
         for arm in range(self.arms):
             angle = 2 * math.pi * arm / self.arms
-            end = (centre[0] + round(length * math.cos(angle)), centre[1] + round(length * math.sin(angle)))
-            if not (0 <= end[0] < area.width and 0 <= end[1] < area.height):
-                raise ValueError(f"arm_length: {length} cells from the centre leave {area.width}x{area.height}")
+            end = (center[0] + round(length * math.cos(angle)), center[1] + round(length * math.sin(angle)))
             ends.append(end)
         area.grid[:] = WALL
         half = (self.arm_width + 1) // 2
         for end in ends:
-            for x, y in line(centre, end):
+            for x, y in line(center, end):
                 area.grid[max(0, y - half) : y + half, max(0, x - half) : x + half] = EMPTY
         areas = [area.part(x, y, 1, 1, ("endpoint",)) for x, y in ends]
-        return [*areas, area.part(*centre, 1, 1, ("center",))]
+        return [*areas, area.part(*center, 1, 1, ("center",))]
 
 
 def line(start: tuple[int, int], end: tuple[int, int]) -> list[tuple[int, int]]:

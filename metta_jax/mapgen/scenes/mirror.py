@@ -16,7 +16,7 @@ Symmetry: TypeAlias = Literal["horizontal", "vertical", "x4"]
 
 @dataclass(frozen=True)
 class Mirror(Scene):
-    """Draws a scene in one half of the area, rounded up, and its mirror image in the other.
+    """Draw a scene in one half of the area, rounded up, and its mirror image in the other.
 
     Agents are mirrored like everything else. The children of the mirror itself are drawn afterwards, unmirrored.
 

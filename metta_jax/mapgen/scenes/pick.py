@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -96,7 +96,7 @@ class RandomSceneFromDir(Scene):
         return sorted(path for path in Path(self.dir).iterdir() if path.suffix in SCENE_FILES)
 
 
-def _candidate(candidate: Candidate | Scene | Mapping) -> Candidate:
+def _candidate(candidate: Candidate | Scene | Mapping[str, Any]) -> Candidate:
     if isinstance(candidate, Mapping):
         return Candidate(**candidate)
     return candidate if isinstance(candidate, Candidate) else Candidate(candidate)

@@ -13,7 +13,7 @@ import numpy as np
 from metta_jax.mapgen.game_map import EMPTY, WALL
 from metta_jax.mapgen.parameters import OneOf, Rule, Whole
 from metta_jax.mapgen.patterns import SYMMETRY_RULE, PatternSymmetry, check_sample, pattern_counts, sample_cells
-from metta_jax.mapgen.regions import NEIGHBOURS
+from metta_jax.mapgen.regions import NEIGHBORS
 from metta_jax.mapgen.sampled import SampledInt
 from metta_jax.mapgen.scene import Area, Scene
 
@@ -26,16 +26,16 @@ class WFC(Scene):
 
     One place after another gets one of the patterns that are still possible there, drawn by how often it comes in the
     sample, and patterns that do not overlap with it are struck out around it. A place without any is a contradiction,
-    and all begins anew. (Gumin: WaveFunctionCollapse, 2016, overlapping model.)
+    and the search starts over. (Gumin: WaveFunctionCollapse, 2016, overlapping model.)
 
     Attributes:
       pattern: the sample, text of # and ., or the name of one of `patterns.SAMPLES`.
       pattern_size: side n of the patterns; not more than the sides of the area.
       next_node_heuristic: which place is next: "scanline" row by row, "mrv" the one with the fewest patterns, "entropy"
         the one whose pattern is least uncertain.
-      periodic_input: the sample's windows go on at its opposite edge.
+      periodic_input: the sample's windows wrap around its edges.
       symmetry: which forms of the sample's patterns are allowed too: "all", "horizontal" or "none".
-      attempts: how often it may begin anew.
+      attempts: how often it may start over.
 
     Raises:
       ValueError: from `draw`, if all attempts end in a contradiction: "Failed to generate map with pattern: ...".
@@ -80,7 +80,7 @@ class WFC(Scene):
 
 
 class _Rules:
-    """Which patterns may stand beside which. Sets of patterns are ints, bit i for pattern i."""
+    """Which patterns may be adjacent. Sets of patterns are ints, bit i for pattern i."""
 
     def __init__(self, codes: list[int], counts: list[int], n: int) -> None:
         self.codes = codes
@@ -88,8 +88,8 @@ class _Rules:
         self.everything = (1 << len(codes)) - 1
         cells = (np.array(codes)[:, None] >> np.arange(n * n) & 1).reshape(-1, n, n)
         # For each direction: pattern -> the patterns that overlap with it when they stand one step further.
-        self.beside = [self._overlaps(cells, down, right, n) for down, right in NEIGHBOURS]
-        self._allowed: list[dict[int, int]] = [{} for _ in NEIGHBOURS]
+        self.adjacent = [self._overlaps(cells, down, right, n) for down, right in NEIGHBORS]
+        self._allowed: list[dict[int, int]] = [{} for _ in NEIGHBORS]
         self._entropy: dict[int, float] = {}
 
     @staticmethod
@@ -105,7 +105,7 @@ class _Rules:
         if options not in known:
             union = 0
             for index in _members(options):
-                union |= self.beside[direction][index]
+                union |= self.adjacent[direction][index]
             known[options] = union
         return known[options]
 
@@ -161,11 +161,11 @@ class _Wave:
         raise AssertionError("the counts of the members add up to more than the target")
 
     def _propagate(self, stack: list[int]) -> bool:
-        """Strikes out what has become impossible around these places; False if nothing is left somewhere."""
+        """Strike out what has become impossible around these places; False if nothing is left somewhere."""
         while stack:
             node = stack.pop()
             row, column = divmod(node, self._columns)
-            for direction, (down, right) in enumerate(NEIGHBOURS):
+            for direction, (down, right) in enumerate(NEIGHBORS):
                 if not (0 <= row + down < self._rows and 0 <= column + right < self._columns):
                     continue
                 other = node + down * self._columns + right

@@ -5,6 +5,16 @@ const ACTION_COLORS = {
   noop: "#3a4454", put_recipe_items: "#ffd24a", rotate: "#6f86a8", swap: "#4fd8d8",
 };
 
+const [EARNED, LOST] = ["#6fd694", "#ff8a80"];
+
+function legendEntry(text, color) {
+  const entry = make("span", "", text);
+  const dot = make("i");
+  dot.style.background = color;
+  entry.prepend(dot);
+  return entry;
+}
+
 function colorOfAction(name) {
   return Object.hasOwn(ACTION_COLORS, name) ? ACTION_COLORS[name] : colorOfName(name);
 }
@@ -56,13 +66,11 @@ class Chart {
       }
       context.globalAlpha = 1;
     }
-    this.legend.replaceChildren(...(alone ? replay.actionNames.slice(0, 24) : []).map((name) => {
-      const entry = make("span", "", shortText(name, 24));
-      const dot = make("i");
-      dot.style.background = colorOfAction(name);
-      entry.prepend(dot);
-      return entry;
-    }));
+    const actions = alone ? replay.actionNames.slice(0, 24) : [];
+    this.legend.replaceChildren(
+      ...actions.map((name) => legendEntry(shortText(name, 24), colorOfAction(name))),
+      ...[["earned", EARNED], ["lost", LOST]].map(([text, color]) => legendEntry(`mark above the slider: reward ${text}`, color)),
+    );
   }
 
   drawLine(context, values, width, height, ratio) {
@@ -127,7 +135,7 @@ function drawEvents(canvas, replay, object) {
   marks.forEach((value, x) => {
     if (value === 0 || !(largest > 0)) return;
     const tall = Math.max(2 * ratio, (Math.abs(value) / largest) * height);
-    context.fillStyle = value > 0 ? "#6fd694" : "#ff8a80";
+    context.fillStyle = value > 0 ? EARNED : LOST;
     context.fillRect(x, height - tall, Math.max(1, ratio), tall);
   });
 }

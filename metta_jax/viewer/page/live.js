@@ -1,9 +1,8 @@
-// Live play: a world that grows step by step, and keys that move the selected agent. LIVE_ADDRESS is put in by page.py.
+// Live play: a world that grows step by step, and keys that move the selected agent. LIVE_ADDRESS, ACTION_OF_KEY and
+// KEY_HELP are put in by page.py.
 
-const LIVE_KEYS = [
-  [["←", "↑", "→", "↓"], "turn there, or walk if it looks there"], [["b"], "one step back"], [["space"], "wait"], [["g"], "take"],
-  [["t"], "put"], [["a", "1 – 9"], "attack"], [["s"], "swap"], [["c"], "next color"], [["y"], "next glyph"],
-  [["n", "p"], "next, previous agent"], [["f", "v"], "follow, show what it sees"], [["z", "x", "0"], "zoom, whole map"], [["?"], "these keys"],
+const LOOK_KEYS = [
+  [["n", "p"], "next, previous agent"], [["f", "v"], "follow, show what it sees"], [["z", "x", "0"], "zoom, whole map"], [["?"], "all keys"],
 ];
 const ARROWS = { ArrowUp: 0, ArrowDown: 1, ArrowLeft: 2, ArrowRight: 3 };
 
@@ -28,15 +27,15 @@ function startLive(player, address) {
     if (action !== null) send(action);
     return action !== null || Object.hasOwn(ARROWS, event.key) || event.key === " ";
   });
-  document.getElementById("keys").replaceChildren();
-  player.listKeys(LIVE_KEYS);
   document.body.classList.add("live");
+  player.isLive = true;
 }
 
 function receive(player, message) {
   if (message.type === "replay") {
     const agent = player.selected?.agentId ?? 0;
     player.show(new Replay(message.replay), "Live play");
+    showHowTo(player, message.goal);
     player.select(player.replay.agents.find((other) => other.agentId === agent)?.id ?? null);
   } else if (message.type === "replay_step" && player.replay !== null) {
     addStep(player.replay, message.replay_step);
@@ -44,6 +43,19 @@ function receive(player, message) {
   } else if (message.type === "message") {
     notice(shortText(message.message, 300));
   }
+}
+
+// The rewards, and the keys that this game uses, shown next to the map from the start.
+function showHowTo(player, goal) {
+  const lines = Array.isArray(goal) ? goal.slice(0, 40) : [];
+  player.find("goal").replaceChildren(...lines.map((line) => make("li", "", shortText(line, 200))));
+  const has = (name) => player.replay.actionNames.includes(name);
+  const keys = KEY_HELP.filter(([, , name]) => has(name)).map(([names, effect]) => [names.split(" "), effect]);
+  if (has("rotate") || has("move")) keys.unshift([["←", "↑", "→", "↓"], "turn that way, or move if it already faces it"]);
+  for (const id of ["play-keys", "keys"]) player.find(id).replaceChildren();
+  player.listKeys([...keys, LOOK_KEYS[0]], player.find("play-keys"));
+  player.listKeys([...keys, ...LOOK_KEYS]);
+  player.find("howto").hidden = false;
 }
 
 let noticeTimer = 0;
@@ -57,7 +69,7 @@ function notice(text) {
   noticeTimer = setTimeout(() => { box.hidden = true; }, 6000);
 }
 
-// Appends one step: full objects with plain values; what an object no longer tells becomes null.
+// Appends one step: full objects with plain values; what an object no longer reports becomes null.
 function addStep(replay, { step, grid_objects: objects }) {
   if (!isCount(step) || step < replay.numSteps || !Array.isArray(objects)) throw new ReplayError("A step is out of order.");
   for (const fields of objects) {
@@ -89,16 +101,6 @@ function actionOfKey(player, key) {
   if (Object.hasOwn(ARROWS, key)) {
     return agent.orientation(step) === ARROWS[key] ? action("move") : action("rotate", ARROWS[key]);
   }
-  if (/^[1-9]$/.test(key)) return action("attack", Number(key) - 1);
-  switch (key) {
-    case " ": return action("noop");
-    case "b": return action("move", 1);
-    case "g": return action("get_output");
-    case "t": return action("put_recipe_items");
-    case "a": return action("attack");
-    case "s": return action("swap");
-    case "c": return action("change_color");
-    case "y": return action("change_glyph", agent.number("agent:glyph", step) + 1);
-    default: return null;
-  }
+  if (key === "y") return action("change_glyph", agent.number("agent:glyph", step) + 1);
+  return Object.hasOwn(ACTION_OF_KEY, key) ? action(...ACTION_OF_KEY[key]) : null;
 }

@@ -1,4 +1,4 @@
-// The panels beside the map. Text of the file enters the page as textContent only.
+// The panels next to the map. Text of the file enters the page as textContent only.
 
 function make(tag, className, text) {
   const element = document.createElement(tag);
@@ -22,10 +22,13 @@ function nameOf(object) {
   return object.isAgent ? `agent ${object.agentId}` : shortText(object.typeName || "nameless object");
 }
 
+// `rotate down`; what has no words is shown by name or number, and argument. ACTION_WORDS is put in by page.py.
 function describeAction(replay, action) {
   if (action === null) return "–";
   const name = replay.actionNames[action[0]];
-  return name ? `${shortText(name, 24)} ${action[1]}` : `type ${action[0]}, ${action[1]}`;
+  if (!name) return `type ${action[0]}, ${action[1]}`;
+  const words = Object.hasOwn(ACTION_WORDS, name) ? ACTION_WORDS[name] : [];
+  return words[action[1]] ?? `${shortText(name, 24)} ${action[1]}`;
 }
 
 function count(number, name) {
@@ -57,7 +60,7 @@ class Details {
     this.update(replay, object, step);
   }
 
-  // Builds the panel anew only when what it says has changed.
+  // Rebuilds the panel only when its content has changed.
   update(replay, object, step) {
     const content = object === null ? this.episode(replay, step) : this.object(replay, object, step);
     const signature = JSON.stringify(content);
@@ -177,8 +180,16 @@ class AgentList {
   select(object) {
     for (const { agent, line } of this.rows) {
       line.setAttribute("aria-selected", String(agent === object));
-      if (agent === object) line.scrollIntoView({ block: "nearest" });
+      if (agent === object) this.reveal(line);
     }
+  }
+
+  // Scrolls the list, and nothing around it: on a narrow page everything would jump.
+  reveal(line) {
+    const top = line.offsetTop - this.root.offsetTop;
+    const { scrollTop, clientHeight } = this.root;
+    if (top < scrollTop) this.root.scrollTop = top;
+    else if (top + line.offsetHeight > scrollTop + clientHeight) this.root.scrollTop = top + line.offsetHeight - clientHeight;
   }
 
   update(step) {

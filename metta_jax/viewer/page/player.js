@@ -21,6 +21,7 @@ class Player {
     this.hovered = null;
     this.following = false;
     this.showWindow = true;
+    this.isLive = false; // a world that people play in, and not a recorded one
     this.frameTimes = []; // milliseconds of work of the last frames
     this.dirty = true;
     this.keyHandlers = [];
@@ -217,17 +218,18 @@ class Player {
     connectDrop(this);
   }
 
-  listKeys(keys) {
+  listKeys(keys, list = this.find("keys")) {
     for (const [names, text] of keys) {
       const term = make("dt");
       term.append(...names.map((name) => make("kbd", "", name)));
-      this.find("keys").append(term, make("dd", "", text));
+      list.append(term, make("dd", "", text));
     }
   }
 
   showLength() {
     const { width, height, agents, numSteps } = this.replay;
-    this.find("facts").textContent = `${width} × ${height} cells  ·  ${count(agents.length, "agent")}  ·  ${count(numSteps, "step")}`;
+    const length = this.isLive ? `step ${numSteps - 1}` : count(numSteps, "step");
+    this.find("facts").textContent = `${width} × ${height} cells  ·  ${count(agents.length, "agent")}  ·  ${length}`;
     this.find("scrub").max = String(numSteps - 1);
   }
 

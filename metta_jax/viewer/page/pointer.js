@@ -1,6 +1,6 @@
 // Mouse, touch and dropped files.
 
-const DRAG_THRESHOLD = 4; // CSS pixels that tell a drag from a click
+const DRAG_THRESHOLD = 4; // CSS pixels that distinguish a drag from a click
 
 function connectPointer(player) {
   const canvas = player.find("map");

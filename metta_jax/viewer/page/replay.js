@@ -142,7 +142,7 @@ class Replay {
     this.agents = this.objects.filter((object) => object.isAgent).sort((a, b) => a.agentId - b.agentId);
     this.byId = new Map(this.objects.map((object) => [object.id, object]));
     this.game = tableAt(tableAt(data, "config"), "game");
-    // A configuration may be wrapped once more, as that of an environment in a curriculum is.
+    // A configuration may be wrapped again, like that of an environment in a curriculum.
     if (this.game === null) this.game = tableAt(tableAt(tableAt(data, "config"), "env"), "game");
     this.viewWidth = windowSide(this.game, "obs_width");
     this.viewHeight = windowSide(this.game, "obs_height");
@@ -275,7 +275,7 @@ function isCount(value) {
   return Number.isSafeInteger(value) && value >= 0;
 }
 
-// What a message or a panel shows of a value of the file: at most so many characters.
+// What a message or a panel shows of a value of the file: at most this many characters.
 function shortText(value, length = 60) {
   const text = typeof value === "string" ? value : value === undefined ? "nothing" : JSON.stringify(value);
   return text.length > length ? `${text.slice(0, length)}…` : text;

@@ -1,4 +1,4 @@
-// The map: a camera, a layer of what never changes, and what is drawn anew each frame.
+// The map: a camera, a layer of what never changes, and what is redrawn each frame.
 
 const MAX_LAYER_SIDE = 4096;
 const DIRECTIONS = [[-1, 0], [1, 0], [0, -1], [0, 1]]; // up, down, left, right as (row, column)

@@ -26,7 +26,7 @@ function colorOfGroup(group) {
   return SPRITES.groups[index % SPRITES.groups.length];
 }
 
-// A stable color for a name that nobody knows.
+// A stable color for an unknown name.
 function colorOfName(name) {
   let hash = 7;
   for (const byte of new TextEncoder().encode(name)) hash = (hash * 31 + byte) % 65521;

@@ -1,0 +1,61 @@
+"""Where a run is: its environment says so, and everything else comes to it."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import jax
+from jax.core import Tracer
+
+from metta_jax.agent import Policy
+from metta_jax.agent.device import default_device, device_name, device_of, find_device
+from metta_jax.mettagrid import BatchEnv
+from metta_jax.mettagrid.device import Device
+
+_Tree = TypeVar("_Tree")
+
+
+def put_beside(env_params: Any, tree: _Tree) -> _Tree:
+    """The arrays of `tree` on the device of `env_params`; those that are there already are not copied.
+
+    If `env_params` were put on no device by name, what was put on one goes to JAX's default. What is on several devices
+    stays then: it was divided on purpose, and the environment's arrays will follow.
+    """
+    device = device_of(env_params)
+    return jax.tree.map(lambda leaf: _moved(leaf, device), tree)
+
+
+def _moved(leaf: Any, device: Device | None) -> Any:
+    if not isinstance(leaf, jax.Array) or isinstance(leaf, Tracer):
+        return leaf
+    if device is not None:
+        return jax.device_put(leaf, device)
+    there = device_of(leaf)
+    return leaf if there in (None, default_device()) else jax.device_put(leaf, default_device())
+
+
+def check_agent_device(agent: Policy, env: BatchEnv) -> None:
+    """Raise ValueError if the agent was made for another device than the environment's."""
+    wanted = agent.device
+    if wanted is None:
+        return
+    here = device_of(env.params)
+    device = default_device() if here is None else here
+    if device != wanted:
+        whose = " (JAX's default)" if here is None else ""
+        raise ValueError(
+            f"device: the agent is for {device_name(wanted)}, the environment on {device_name(device)}{whose}; the "
+            f"environment decides where a run is: Environment(..., device={device_name(wanted)!r}), or leave out the "
+            "agent's"
+        )
+
+
+def check_env_device(device: Device | str | None, env: BatchEnv) -> None:
+    """Raise ValueError if the requested device is not the environment's."""
+    wanted = find_device(device)
+    here = device_of(env.params) or default_device()
+    if wanted is not None and wanted != here:
+        raise ValueError(
+            f"device: {device_name(wanted)} was requested, but the environment is on {device_name(here)} and decides "
+            f"where a run computes: Environment(..., device={device_name(wanted)!r})"
+        )

@@ -1,0 +1,81 @@
+"""Silences what Orbax and TensorStore print when something fails; the error is raised anyway, and told in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import sys
+import traceback
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+import jax
+
+_COMPARISON = "orbax.checkpoint.experimental.v1._src.saving.execution._check_directory_consistency"
+
+
+@contextmanager
+def quiet_orbax() -> Generator[None]:
+    """Within the block Orbax logs nothing; otherwise a failure fills hundreds of lines, from every thread."""
+    _silence_late_reports()
+
+    def is_of_others(record: logging.LogRecord) -> bool:  # removed with this block: saves may run side by side
+        return "orbax" not in record.pathname and "never retrieved" not in str(record.msg)
+
+    loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
+    for logger in loggers:
+        logger.addFilter(is_of_others)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(is_of_others)
+
+
+@contextmanager
+def orbax_alone() -> Generator[None]:
+    """Within the block, Orbax saves for this process only, even if the run has several.
+
+    The option `active_processes` asks for this, but orbax-checkpoint 0.12.8 still compares the directory with those of
+    all processes, which do not take part. With one process, this has no effect.
+    """
+    with contextlib.ExitStack() as stack:
+        if jax.process_count() > 1:
+            with contextlib.suppress(AttributeError, ImportError):  # other versions may not have the comparison
+                stack.enter_context(mock.patch(_COMPARISON))
+        yield
+
+
+def drop_coroutines(error: Exception) -> None:
+    """Drop coroutines and tasks that Orbax never awaits; Python would warn about them at some later time."""
+    with quiet_orbax(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
+        traceback.clear_frames(error.__traceback__)
+        gc.collect()
+
+
+def _is_no_late_report(record: logging.LogRecord) -> bool:
+    return "_SignalingThread.run() raised" not in str(record.msg)
+
+
+def _silence_late_reports() -> None:
+    """Threads of a failed write may report at any later time, so this is never undone.
+
+    TensorStore reports to an event loop that is closed by then, and Python prints a traceback for each report.
+    """
+    logging.getLogger("absl").addFilter(_is_no_late_report)  # adding it again has no effect
+    hook = sys.unraisablehook
+    if getattr(hook, "is_of_metta_jax", False):
+        return
+
+    def unraisable_hook(problem: Any) -> None:
+        is_late = problem.exc_type is RuntimeError and str(problem.exc_value) == "Event loop is closed"
+        if not (is_late and problem.object is None):
+            hook(problem)
+
+    unraisable_hook.is_of_metta_jax = True  # type: ignore[attr-defined]
+    sys.unraisablehook = unraisable_hook

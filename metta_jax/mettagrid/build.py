@@ -12,6 +12,7 @@ from grid_kernels.converters import Recipe
 from grid_kernels.inventory import Weights
 from metta_jax.config import AttackActionConfig, ConverterConfig, GameConfig, features
 from metta_jax.mettagrid.actions import enabled_actions
+from metta_jax.mettagrid.endings import truncations
 from metta_jax.mettagrid.engine_path import EnginePath
 from metta_jax.mettagrid.map_pool import MapCounts, build_maps, walls_of
 from metta_jax.mettagrid.stats import DERIVED, agent_stat_names
@@ -90,7 +91,7 @@ def build_rules(config: GameConfig, layout: Layout, *, first_map: int, num_maps:
     stat_weight, stat_maximum, stat_index, stat_kind = _stat_rewards(config, layout)
     return Rules(
         max_steps=_int(config.max_steps),
-        truncates=_bool(config.episode_truncates),
+        truncations=_bool(truncations(config)),
         first_map=_int(first_map),
         num_maps=_int(num_maps),
         group_id=_int([group.id if group else 0 for group in groups]),

@@ -12,6 +12,7 @@ from grid_kernels.gather import pick
 from grid_kernels.inventory import Purse
 from metta_jax.mettagrid.agent_tally import agent_tally
 from metta_jax.mettagrid.attack_pass import attack_pass, no_blows
+from metta_jax.mettagrid.endings import endings
 from metta_jax.mettagrid.main_pass import main_pass
 from metta_jax.mettagrid.rewards import share_rewards, stat_rewards
 from metta_jax.mettagrid.stats import CONVERTER_EVENTS, agent_stats, no_stats, record, record_counts, record_tokens
@@ -75,14 +76,12 @@ def step(
         episode_return=state.episode_return + reward,
         token_stats=record_tokens(state.token_stats, num_tokens, layout.num_tokens, state.step),
     )
-    over = (rules.max_steps > 0) & (state.step >= rules.max_steps)
-    over = jnp.broadcast_to(over[:, None], reward.shape)
-    truncates = jnp.broadcast_to(rules.truncates[:, None], (reward.shape[0], 1))
+    terminated, truncated = (jnp.broadcast_to(x[:, None], reward.shape) for x in endings(rules, state))
     timestep = TimeStep(
         observation=observation,
         reward=shared,
-        terminated=over & ~truncates,
-        truncated=over & truncates,
+        terminated=terminated,
+        truncated=truncated,
         action_success=body.outcome == SUCCEEDED,
     )
     return state, timestep

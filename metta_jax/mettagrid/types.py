@@ -95,7 +95,7 @@ class Rules(flax.struct.PyTreeNode):
     """The numbers of a game; to change one compiles nothing."""
 
     max_steps: jax.Array  # int32, 0 = no limit
-    truncates: jax.Array  # bool: the step limit truncates instead of terminating
+    truncations: jax.Array  # bool [rules]: which rules of `endings.TRUNCATIONS` the game has
     first_map: jax.Array  # int32: the maps of this game are maps first_map .. first_map + num_maps - 1
     num_maps: jax.Array  # int32
 

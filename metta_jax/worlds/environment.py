@@ -27,6 +27,7 @@ from metta_jax.mettagrid import (
 )
 from metta_jax.mettagrid.arguments import kind_of
 from metta_jax.mettagrid.device import Device
+from metta_jax.mettagrid.endings import truncations
 from metta_jax.mettagrid.engine_path import EnginePath, choose_path
 from metta_jax.mettagrid.environment import DEFAULT_NUM_MAPS
 from metta_jax.mettagrid.fresh_maps import fresh_maps as fresh_map_fn
@@ -232,7 +233,7 @@ class Environment(BatchEnv):
     @property
     def truncates(self) -> bool:
         """Whether episodes of a task can end by truncation."""
-        return any(game.episode_truncates for game in self.task_configs)
+        return any(any(truncations(game)) for game in self.task_configs)
 
     def step_limits(self, params: EnvParams, state: VectorState) -> jax.Array:
         """The step limit of a full episode of each environment's task, int32 [N]; 0 if there is none."""

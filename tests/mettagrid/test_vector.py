@@ -142,7 +142,7 @@ def test_episode_returns_are_the_sums_of_the_episodes_rewards() -> None:
 
 def test_the_limit_may_truncate() -> None:
     rules = env().params.rules
-    timesteps = play(rules.replace(truncates=jnp.ones_like(rules.truncates))).timesteps
+    timesteps = play(rules.replace(truncations=jnp.ones_like(rules.truncations))).timesteps
     assert not timesteps.terminated.any()
     np.testing.assert_array_equal(timesteps.truncated.all(axis=-1), timesteps.episode.done)
     assert timesteps.episode.done.sum() == 3 * NUM_ENVS

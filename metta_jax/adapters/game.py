@@ -12,10 +12,10 @@ import jax
 from metta_jax.adapters.process import check_process
 from metta_jax.agent.device import find_device
 from metta_jax.config import GameConfig
-from metta_jax.config.whole_numbers import whole_number, whole_numbers
+from metta_jax.core.device import Device
+from metta_jax.core.whole_numbers import whole_number, whole_numbers
 from metta_jax.mapgen import GameMap
 from metta_jax.mettagrid import EnvParams, MettaGrid
-from metta_jax.mettagrid.device import Device
 from metta_jax.mettagrid.engine_path import choose_path
 from metta_jax.mettagrid.map_hash import map_hash
 from metta_jax.mettagrid.map_pool import MapRows

@@ -15,7 +15,7 @@ from metta_jax.adapters.extras import require
 from metta_jax.adapters.facade import EpisodeFacts
 from metta_jax.adapters.game import GameSource, make_game
 from metta_jax.adapters.rendering import RENDER_MODES
-from metta_jax.config.whole_numbers import whole_number
+from metta_jax.core.whole_numbers import whole_number
 
 gym: Any = require("gymnasium")
 

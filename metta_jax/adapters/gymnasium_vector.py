@@ -17,7 +17,7 @@ from metta_jax.adapters.extras import require
 from metta_jax.adapters.facade import GridFacts
 from metta_jax.adapters.game import Game, GameSource, make_game
 from metta_jax.adapters.process import check_process
-from metta_jax.config.whole_numbers import whole_number
+from metta_jax.core.whole_numbers import whole_number
 from metta_jax.mettagrid import EnvState, inspect
 
 gym: Any = require("gymnasium")

@@ -26,9 +26,9 @@ from metta_jax.agent.policy import Policy
 from metta_jax.agent.tables import AgentTables
 from metta_jax.agent.weights import LayerInfo
 from metta_jax.config.agent import AgentConfig
+from metta_jax.core.device import Device
 from metta_jax.mettagrid import EnvSpec
 from metta_jax.mettagrid.arguments import check_env_spec, check_key, kind_of
-from metta_jax.mettagrid.device import Device
 from metta_jax.mettagrid.engine_path import EnginePath, path_of
 from metta_jax.mettagrid.env_spec import has_unique_tokens
 from metta_jax.mettagrid.spaces import ActionSpace

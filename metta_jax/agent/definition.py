@@ -11,7 +11,7 @@ from metta_jax.agent.components import ALIASES, COMPONENTS, Component
 from metta_jax.agent.components.base import option_fields
 from metta_jax.agent.components.merges import Merge
 from metta_jax.agent.options import check_option
-from metta_jax.config.hints import suggestion
+from metta_jax.core.hints import suggestion
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import jax
 from jax.core import Tracer
 
-from metta_jax.mettagrid.device import Device
+from metta_jax.core.device import Device
 
 _INSTALLS = {
     # platform: (extra of this package, what it installs)

@@ -12,8 +12,8 @@ from metta_jax.agent.binding import PolicyNames
 from metta_jax.agent.forward import PolicyOutput
 from metta_jax.agent.network import Recurrent
 from metta_jax.agent.tables import AgentTables
+from metta_jax.core.device import Device
 from metta_jax.mettagrid import EnvSpec
-from metta_jax.mettagrid.device import Device
 from metta_jax.mettagrid.spaces import ActionSpace
 
 

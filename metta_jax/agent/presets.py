@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from metta_jax.config.hints import suggestion
+from metta_jax.core.hints import suggestion
 
 
 def preset(name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from metta_jax.cli.stats import print_table
 
 
 def run(options: argparse.Namespace) -> None:
-    from metta_jax.config.hints import suggestion
+    from metta_jax.core.hints import suggestion
     from metta_jax.sim import EvalStatsDB
 
     path = evaluation_database("database", options.database)

@@ -16,7 +16,7 @@ from metta_jax.cli.paths import database_errors, writable_directory
 from metta_jax.cli.processes import PREEMPTED, is_distributed, run_watched
 from metta_jax.cli.run_options import given_file, run_from, wanted_devices
 from metta_jax.config import TrainerConfig
-from metta_jax.mettagrid.device import Device
+from metta_jax.core.device import Device
 from metta_jax.monitor import CsvLog, DuckDbLog, Logger, RunConfig, TensorBoardLog, WandbLog, plot_run, read_json_lines
 from metta_jax.parallel import DividedSizes, is_first, make_cpu_devices, num_cores
 from metta_jax.trainer import METRICS, RunLock, train

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from metta_jax.config.base import Config, FrozenDict
 from metta_jax.config.fields import Byte
-from metta_jax.frozen_dict import FrozenMapping
+from metta_jax.core.frozen_dict import FrozenMapping
 
 
 class ActionConfig(Config, frozen=True):

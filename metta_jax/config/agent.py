@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from metta_jax.config.base import Config, FrozenDict
 from metta_jax.config.errors import custom
 from metta_jax.config.fields import Count, Count32, NonNegativeFloat
-from metta_jax.frozen_dict import FrozenMapping
+from metta_jax.core.frozen_dict import FrozenMapping
 
 AgentPreset = Literal["default", "fast", "latent_attn_tiny", "latent_attn_small", "latent_attn_med"]
 AGENT_PRESETS: tuple[str, ...] = get_args(AgentPreset)

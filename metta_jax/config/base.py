@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, ModelWrapValidatorHandler, Validatio
 
 from metta_jax.config.errors import ConfigError, config_error, with_suggestions
 from metta_jax.config.yaml_file import read_yaml, write_yaml
-from metta_jax.frozen_dict import FrozenDict
+from metta_jax.core.frozen_dict import FrozenDict
 
 __all__ = ["Config", "ConfigError", "FrozenDict", "deep_merge"]
 

@@ -10,7 +10,7 @@ from metta_jax.config.base import Config, FrozenDict
 from metta_jax.config.errors import Problem, config_error, custom, problems_error
 from metta_jax.config.fields import Names, Share
 from metta_jax.config.game import GameConfig
-from metta_jax.frozen_dict import FrozenMapping, freeze
+from metta_jax.core.frozen_dict import FrozenMapping, freeze
 
 _KEYS_INSIDE_GAME = ("map_builder", "diversity_bonus")
 # In the original's files, values for other places to refer to. What they refer to is written out when they are read.

@@ -6,7 +6,7 @@ from typing import Any, LiteralString, NamedTuple, cast
 from pydantic import ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from metta_jax.config.hints import suggestion
+from metta_jax.core.hints import suggestion
 
 _LONGEST_VALUE = 60
 

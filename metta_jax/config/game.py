@@ -11,11 +11,11 @@ from metta_jax.config.errors import Problem, custom, problems_error
 from metta_jax.config.features import MAX_ITEMS
 from metta_jax.config.fields import Bounds, Names, NonNegativeInt32, within
 from metta_jax.config.game_agent import MAXIMUM_SUFFIX, AgentGameConfig, GroupConfig
-from metta_jax.config.hints import listing, suggestion
 from metta_jax.config.legacy import modern_game
 from metta_jax.config.objects import ConverterConfig, ObjectConfig
 from metta_jax.config.resources import Path, ResourceFilter, is_original
-from metta_jax.frozen_dict import FrozenMapping
+from metta_jax.core.frozen_dict import FrozenMapping
+from metta_jax.core.hints import listing, suggestion
 
 MAX_TOKENS = 2**17  # More than a window of 15 x 15 can have, with the most items and their recipes in every cell.
 AGENT_TYPE_ID, AGENT_TYPE_NAME = 0, "agent"
@@ -128,8 +128,8 @@ class GameConfig(Config, frozen=True):
             if self.unknown_resources == "original" and is_original(name):
                 continue
             known = [*items, *(item + MAXIMUM_SUFFIX for item in items)] if path[-1] == "inventory" else items
-            hint = suggestion(name, known) or f"; there are {listing(items)}"
-            problems.append(Problem((*path, name), f"no item of this name is in inventory_item_names{hint}", name))
+            meant = suggestion(name, known) or f"; there are {listing(items)}"
+            problems.append(Problem((*path, name), f"no item of this name is in inventory_item_names{meant}", name))
         return problems
 
     def _action_problems(self) -> list[Problem]:

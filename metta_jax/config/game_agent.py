@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from metta_jax.config.base import Config, FrozenDict
 from metta_jax.config.fields import Byte, Penalty, Reward, Share
 from metta_jax.config.legacy import modern_agent, modern_rewards
-from metta_jax.frozen_dict import FrozenMapping
+from metta_jax.core.frozen_dict import FrozenMapping
 
 MAXIMUM_SUFFIX = "_max"
 

@@ -9,7 +9,7 @@ from metta_jax.config.base import Config, FrozenDict
 from metta_jax.config.errors import custom
 from metta_jax.config.fields import Byte, UInt16, within
 from metta_jax.config.legacy import modern_converter
-from metta_jax.frozen_dict import FrozenMapping
+from metta_jax.core.frozen_dict import FrozenMapping
 
 _LARGEST_AMOUNT = 255
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from metta_jax.config.actions import ActionConfig, AttackActionConfig
 from metta_jax.config.game_agent import MAXIMUM_SUFFIX, AgentGameConfig, GroupConfig
 from metta_jax.config.objects import ConverterConfig, WallConfig
-from metta_jax.frozen_dict import FrozenDict
+from metta_jax.core.frozen_dict import FrozenDict
 
 ORIGINAL_ITEMS = (
     "ore_red", "ore_blue", "ore_green", "battery_red", "battery_blue", "battery_green", "heart", "armor", "laser",

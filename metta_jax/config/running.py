@@ -6,7 +6,7 @@ from pydantic import Field
 
 from metta_jax.config.base import Config, FrozenDict
 from metta_jax.config.fields import Count, PositiveInt
-from metta_jax.frozen_dict import FrozenMapping
+from metta_jax.core.frozen_dict import FrozenMapping
 
 
 class InitialPolicyConfig(Config, frozen=True):

@@ -11,7 +11,7 @@ from metta_jax.config.env import EnvConfig
 from metta_jax.config.errors import custom
 from metta_jax.config.fields import Bounds, Names, PositiveFloat
 from metta_jax.config.yaml_file import FILE_ENDINGS
-from metta_jax.frozen_dict import FrozenMapping, thaw
+from metta_jax.core.frozen_dict import FrozenMapping, thaw
 
 _PASSED_DOWN = ("num_episodes", "max_time_s", "npc_policy_uri", "policy_agents_pct")
 

@@ -19,7 +19,7 @@ from metta_jax.config.learning import (
     VTraceConfig,
 )
 from metta_jax.config.running import CheckpointConfig, InitialPolicyConfig, ProfilerConfig, SimulationConfig
-from metta_jax.frozen_dict import FrozenMapping
+from metta_jax.core.frozen_dict import FrozenMapping
 
 TARGET = "metta.rl.trainer.MettaTrainer"
 

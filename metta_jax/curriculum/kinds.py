@@ -15,7 +15,7 @@ from metta_jax.config import EnvConfig, FrozenDict
 from metta_jax.config.base import Config
 from metta_jax.config.errors import Problem, custom, problems_error
 from metta_jax.config.fields import NonNegativeFloat, PositiveFloat, PositiveInt, Share, within
-from metta_jax.frozen_dict import FrozenMapping
+from metta_jax.core.frozen_dict import FrozenMapping
 
 
 def _given(value: FrozenMapping[str, Any]) -> FrozenMapping[str, Any]:

@@ -7,12 +7,12 @@ builders always, and keys of mappings, except that amounts by item may be set fo
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from metta_jax.config import EnvConfig, FrozenDict
 from metta_jax.config.base import Config
+from metta_jax.core.hints import hint
 from metta_jax.mapgen import with_sampling
 
 # Mappings from items to numbers, in which a missing item means none of it.
@@ -99,6 +99,4 @@ def _is_by_item(path: str) -> bool:
 def _check_key(key: str, known: Iterable[str], path: str) -> None:
     known = list(known)
     if key not in known:
-        close = difflib.get_close_matches(key, known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(map(repr, known)) or 'none'}"
-        raise ValueError(f"{path}: the environment has no such value: no {key!r} ({hint})")
+        raise ValueError(f"{path}: the environment has no such value: no {key!r}{hint(key, known)}")

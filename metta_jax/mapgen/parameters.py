@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
-from metta_jax.frozen_dict import FrozenDict
+from metta_jax.core.frozen_dict import FrozenDict
 from metta_jax.mapgen.sampled import Sampled, as_sampled, draw, has_sampled
 
 

@@ -16,14 +16,14 @@ The form of the original's files is read too, see `metta_jax.mapgen.original`.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from metta_jax.frozen_dict import FrozenDict
+from metta_jax.core.frozen_dict import FrozenDict
+from metta_jax.core.hints import hint
 from metta_jax.mapgen.game_map import MapBuilder
 from metta_jax.mapgen.original import CLASS_KEYS, class_name, parameters
 from metta_jax.mapgen.parameters import Parameters
@@ -192,7 +192,7 @@ def _known_parameters(name: str, known: list[str], value: Mapping[Any, Any]) -> 
     given = _named(name, (*known, "params"), parameters, value)
     for key in given:
         if key not in known:
-            raise ValueError(f"{name}.{key}: there is no such parameter{_hint(key, known)}")
+            raise ValueError(f"{name}.{key}: there is no such parameter{hint(key, known)}")
     return given
 
 
@@ -234,14 +234,9 @@ def _class_named(name: str, value: Mapping[Any, Any]) -> type:
     known = {title: cls for title, cls in classes.items() if title not in _BASES and not title.startswith("_")}
     if name not in known:
         key = next(key for key in CLASS_KEYS if key in value)
-        raise ValueError(f"{key}: there is no scene, room or distribution {value[key]!r}{_hint(name, known)}")
+        raise ValueError(f"{key}: there is no scene, room or distribution {value[key]!r}{hint(name, known)}")
     return known[name]
 
 
 def _subclasses(cls: type) -> list[type]:
     return [found for child in cls.__subclasses__() for found in (child, *_subclasses(child))]
-
-
-def _hint(name: Any, known: Iterable[str]) -> str:
-    matches = difflib.get_close_matches(str(name), list(known), n=1)
-    return f" (did you mean {matches[0]!r}?)" if matches else f"; there are {', '.join(sorted(known))}"

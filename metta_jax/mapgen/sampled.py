@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from metta_jax.frozen_dict import FrozenDict
+from metta_jax.core.frozen_dict import FrozenDict
 
 SampledInt: TypeAlias = Any
 """An int, or a `Sampled` of ints. (`Any` for type checkers: when a map is drawn, it is an int.)"""

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from grid_kernels.combat import REACH
 from metta_jax.config import ActionConfig, ActionsConfig
-from metta_jax.config.hints import suggestion
+from metta_jax.core.hints import suggestion
 
 Interaction: TypeAlias = Literal["move", "swap", "get", "put", "attack"]
 """How actions are resolved that may meet, and fail: "move" and "swap" on cells, "get" and "put" at converters, "attack"

@@ -12,7 +12,7 @@ from typing import Literal
 
 import jax
 
-from metta_jax.mettagrid.device import Device
+from metta_jax.core.device import Device
 
 CHUNK_AGENTS = 768  # their arrays fit in a second-level cache of 1 MiB; measured in benchmarks/NOTES.md
 

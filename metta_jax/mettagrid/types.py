@@ -14,9 +14,9 @@ import jax
 from grid_kernels.converters import Recipe
 from grid_kernels.inventory import Weights
 from metta_jax.config.features import most_tokens
+from metta_jax.core.short_repr import node_repr
 from metta_jax.mettagrid.actions import Action, Interaction
 from metta_jax.mettagrid.engine_path import EnginePath
-from metta_jax.mettagrid.short_repr import node_repr
 
 StatsLevel = Literal["full", "totals", "none"]
 

@@ -14,14 +14,14 @@ import jax.numpy as jnp
 
 from grid_kernels.compiled import compiled
 from grid_kernels.gather import pick
-from metta_jax.config.whole_numbers import whole_number
+from metta_jax.core.short_repr import node_repr
+from metta_jax.core.whole_numbers import whole_number
 from metta_jax.mettagrid import step
 from metta_jax.mettagrid.arguments import check_array, check_reset, check_step, kind_of
 from metta_jax.mettagrid.batching import shared_rules
 from metta_jax.mettagrid.chunks import in_chunks
 from metta_jax.mettagrid.environment import MettaGrid, drawn_keys
 from metta_jax.mettagrid.resets import next_keys, replace_all, replace_few
-from metta_jax.mettagrid.short_repr import node_repr
 from metta_jax.mettagrid.tasks import TaskGrid
 from metta_jax.mettagrid.types import EnvParams, EnvState, MapFn, Maps, Rules, Stats, TimeStep
 

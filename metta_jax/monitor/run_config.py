@@ -14,7 +14,7 @@ from pydantic import Field, field_validator
 from metta_jax import __version__
 from metta_jax.config import AgentConfig, Config, FrozenDict, TrainerConfig
 from metta_jax.config.fields import Count
-from metta_jax.frozen_dict import FrozenMapping
+from metta_jax.core.frozen_dict import FrozenMapping
 from metta_jax.monitor.line_file import replacing
 
 FILE_NAME = "run_config.json"

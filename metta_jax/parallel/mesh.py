@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from metta_jax.mettagrid.device import Device
+from metta_jax.core.device import Device
 
 Devices = Mesh | Sequence[Device] | int | None
 """A mesh of `env_mesh`, or what it takes."""

@@ -12,7 +12,7 @@ import jax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from metta_jax.agent.device import device_name
-from metta_jax.mettagrid.device import Device
+from metta_jax.core.device import Device
 from metta_jax.parallel.divided_curriculum import DividedCurriculum
 from metta_jax.parallel.divided_env import DividedEnv, divide_env
 from metta_jax.parallel.divided_gradient import divided_final_value, divided_gradient

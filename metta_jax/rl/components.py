@@ -14,9 +14,9 @@ import optax
 from metta_jax.agent import Policy, SavedPolicies, SavedPolicy
 from metta_jax.agent.device import device_name, device_of
 from metta_jax.config import TrainerConfig
+from metta_jax.core.device import Device
 from metta_jax.mettagrid import BatchEnv
 from metta_jax.mettagrid.arguments import check_key
-from metta_jax.mettagrid.device import Device
 from metta_jax.monitor import Stopwatch
 from metta_jax.rl.arguments import check_params, check_state
 from metta_jax.rl.contracts import AdvantageFn, DrawFn, LossFn

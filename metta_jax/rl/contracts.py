@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import jax
 
 from metta_jax.config import TrainerConfig
-from metta_jax.mettagrid.device import Device
+from metta_jax.core.device import Device
 from metta_jax.monitor import Stopwatch
 from metta_jax.rl.rollout_stats import Infos
 from metta_jax.rl.train_state import (

@@ -11,8 +11,8 @@ import optax
 
 from metta_jax.agent import Agent, Policy, SavedPolicies, SavedPolicy
 from metta_jax.config import TrainerConfig
+from metta_jax.core.device import Device
 from metta_jax.mettagrid import BatchEnv
-from metta_jax.mettagrid.device import Device
 from metta_jax.mettagrid.engine_path import path_of
 from metta_jax.rl.advantage import WIDE_UNROLL, compute_advantage
 from metta_jax.rl.arguments import check_functions, check_given

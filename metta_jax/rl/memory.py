@@ -16,7 +16,7 @@ from jax.errors import JaxRuntimeError
 from jax.stages import Wrapped
 
 from metta_jax.agent.device import default_device, device_name
-from metta_jax.mettagrid.device import Device
+from metta_jax.core.device import Device
 from metta_jax.monitor.device_facts import device_memory
 from metta_jax.rl.components import TrainingComponents
 from metta_jax.rl.programs import ACTING_FIELDS

@@ -9,8 +9,8 @@ from jax.core import Tracer
 
 from metta_jax.agent import Policy
 from metta_jax.agent.device import default_device, device_name, device_of, find_device
+from metta_jax.core.device import Device
 from metta_jax.mettagrid import BatchEnv
-from metta_jax.mettagrid.device import Device
 
 _Tree = TypeVar("_Tree")
 

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from metta_jax.agent.device import default_device
+from metta_jax.core.device import Device
 from metta_jax.mettagrid import EnvState
-from metta_jax.mettagrid.device import Device
 from metta_jax.mettagrid.types import Layout
 from metta_jax.replays.frames import Frame
 from metta_jax.sim.players import Player

@@ -12,9 +12,9 @@ import numpy as np
 
 from metta_jax.agent.device import find_device
 from metta_jax.config import SimulationConfig, SimulationSuiteConfig, SingleEnvSimulationConfig
+from metta_jax.core.device import Device
 from metta_jax.mapgen import SYMBOLS
 from metta_jax.mettagrid import BatchEnv
-from metta_jax.mettagrid.device import Device
 from metta_jax.mettagrid.inspect import grid_objects
 from metta_jax.sim.episodes import PlayedEpisode, play_episodes
 from metta_jax.sim.numbers import episode_numbers

@@ -20,8 +20,8 @@ import numpy as np
 from metta_jax.agent import SavedPolicies
 from metta_jax.agent.device import find_device
 from metta_jax.config import SingleEnvSimulationConfig
+from metta_jax.core.device import Device
 from metta_jax.mettagrid.arguments import check_key, is_key
-from metta_jax.mettagrid.device import Device
 from metta_jax.mettagrid.inspect import episode_stats
 from metta_jax.mettagrid.map_hash import map_hash
 from metta_jax.mettagrid.types import StatsLevel

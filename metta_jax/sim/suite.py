@@ -12,7 +12,7 @@ import jax
 
 from metta_jax.agent import SavedPolicies
 from metta_jax.config import SimulationSuiteConfig
-from metta_jax.mettagrid.device import Device
+from metta_jax.core.device import Device
 from metta_jax.mettagrid.types import Layout, StatsLevel
 from metta_jax.sim.eval_stats_db import EvalStatsDB
 from metta_jax.sim.players import PlayedPolicy, Player, SimulationCompatibilityError, read_player

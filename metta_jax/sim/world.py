@@ -11,10 +11,10 @@ import numpy as np
 
 from metta_jax.config import EnvConfig, SingleEnvSimulationConfig
 from metta_jax.config.base import deep_merge
-from metta_jax.frozen_dict import thaw
+from metta_jax.core.device import Device
+from metta_jax.core.frozen_dict import thaw
 from metta_jax.mettagrid import EnvParams, MettaGrid
 from metta_jax.mettagrid.build import build_layout, build_params
-from metta_jax.mettagrid.device import Device
 from metta_jax.mettagrid.engine_path import choose_path
 from metta_jax.mettagrid.map_pool import MapCounts, read_maps
 from metta_jax.mettagrid.types import Layout, StatsLevel

@@ -20,7 +20,7 @@ from pydantic import BeforeValidator, Field
 
 from metta_jax.config.base import Config, ConfigError
 from metta_jax.config.fields import as_tuple
-from metta_jax.frozen_dict import FrozenMapping
+from metta_jax.core.frozen_dict import FrozenMapping
 from metta_jax.store.arrays import check_leaves, describe_leaves, named_leaves, read_arrays, write_arrays
 from metta_jax.store.files import (
     DamagedError,

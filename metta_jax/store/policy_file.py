@@ -20,7 +20,7 @@ from metta_jax.agent.presets import preset
 from metta_jax.config.agent import AGENT_PRESETS, AgentConfig
 from metta_jax.config.base import Config
 from metta_jax.config.fields import Count, Names, PositiveInt, as_tuple, within
-from metta_jax.frozen_dict import FrozenMapping, thaw
+from metta_jax.core.frozen_dict import FrozenMapping, thaw
 from metta_jax.store.arrays import check_leaves, describe_leaves, named_leaves
 from metta_jax.store.checkpoint import read_document
 from metta_jax.store.files import DamagedError, plain_text

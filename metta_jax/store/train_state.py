@@ -14,7 +14,7 @@ from pydantic import Field
 
 from metta_jax.config.base import Config
 from metta_jax.config.fields import Count
-from metta_jax.frozen_dict import FrozenDict, FrozenMapping
+from metta_jax.core.frozen_dict import FrozenDict, FrozenMapping
 from metta_jax.mettagrid.arguments import kind_of
 from metta_jax.rl import TrainingComponents, TrainState
 from metta_jax.rl.arguments import check_state

@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from metta_jax.config import AgentConfig, Config, TrainerConfig
 from metta_jax.config.errors import describe
 from metta_jax.config.fields import Count
-from metta_jax.config.hints import suggestion
+from metta_jax.core.hints import hint, suggestion
 from metta_jax.worlds.environment import Environment
 
 # The sweep decides where files go, and `target` has no alternative.
@@ -78,8 +78,7 @@ def find_field(path: str) -> RunField:
     if section == "environment":
         arguments = environment_arguments()
         if rest not in arguments:
-            hint = suggestion(rest, arguments) or f"; there are {', '.join(sorted(arguments))}"
-            raise ValueError(f"{path!r} is not an argument of Environment{hint}")
+            raise ValueError(f"{path!r} is not an argument of Environment{hint(rest, arguments)}")
         return RunField(("environment", rest), arguments[rest])
     if section == "agent":
         return RunField(("agent", *rest.split(".")), _config_field(AgentConfig, rest, path, "AgentConfig"))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from metta_jax.config.hints import suggestion
+from metta_jax.core.hints import suggestion
 from metta_jax.monitor import Logger, read_json_lines
 from metta_jax.monitor.logger import STEP
 from metta_jax.sweep.taken import Taken

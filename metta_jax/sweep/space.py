@@ -14,7 +14,7 @@ from metta_jax.config.base import deep_merge
 from metta_jax.config.errors import Problem, custom, problems_error
 from metta_jax.config.fields import Bounds, Count, as_tuple
 from metta_jax.config.yaml_file import read_plain_file
-from metta_jax.frozen_dict import FrozenMapping, thaw
+from metta_jax.core.frozen_dict import FrozenMapping, thaw
 from metta_jax.monitor import RunConfig
 from metta_jax.sweep.fields import RunField, find_field
 from metta_jax.trainer import make_run

@@ -11,7 +11,7 @@ import jax
 from metta_jax.agent import Agent
 from metta_jax.agent.device import device_name, find_device
 from metta_jax.config import AgentConfig, RunPreset, SimulationSuiteConfig, TrainerConfig, deep_merge, run_preset
-from metta_jax.mettagrid.device import Device
+from metta_jax.core.device import Device
 from metta_jax.monitor import ConsoleLog, Logger, RunConfig, save_run_config
 from metta_jax.parallel import divide_training, is_first, wait_for_all
 from metta_jax.rl import TrainingComponents

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping
 from typing import Any, cast
 
 from metta_jax.config import EnvConfig
+from metta_jax.core.hints import near_misses
 from metta_jax.curriculum import AnyKind, Curriculum, Kind, SingleTask, build_curriculum, changed, override, read_kind
 from metta_jax.mettagrid.arguments import kind_of
 from metta_jax.worlds.base_rules import ItemSet
@@ -143,8 +143,4 @@ class WorldLibrary:
 
 
 def _hint(name: str, candidates: tuple[str, ...]) -> str:
-    matches = difflib.get_close_matches(name, candidates, cutoff=0.8)
-    matches = matches or difflib.get_close_matches(name, candidates, n=1, cutoff=0.5)
-    if matches:
-        return f"did you mean {' or '.join(repr(match) for match in matches)}?"
-    return "see worlds.list() and worlds.list_curricula()"
+    return near_misses(name, candidates) or "see worlds.list() and worlds.list_curricula()"

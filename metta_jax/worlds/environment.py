@@ -12,7 +12,9 @@ import numpy as np
 
 from metta_jax.agent.device import find_device
 from metta_jax.config import EnvConfig, GameConfig
-from metta_jax.config.whole_numbers import whole_number, whole_numbers
+from metta_jax.core.device import Device
+from metta_jax.core.short_repr import wrapped
+from metta_jax.core.whole_numbers import whole_number, whole_numbers
 from metta_jax.curriculum import Curriculum, Kind
 from metta_jax.mapgen import GameMap, MapBuilder, build_maps
 from metta_jax.mettagrid import (
@@ -26,12 +28,10 @@ from metta_jax.mettagrid import (
     task_params,
 )
 from metta_jax.mettagrid.arguments import kind_of
-from metta_jax.mettagrid.device import Device
 from metta_jax.mettagrid.endings import truncations
 from metta_jax.mettagrid.engine_path import EnginePath, choose_path
 from metta_jax.mettagrid.environment import DEFAULT_NUM_MAPS
 from metta_jax.mettagrid.fresh_maps import fresh_maps as fresh_map_fn
-from metta_jax.mettagrid.short_repr import wrapped
 from metta_jax.mettagrid.spaces import ActionSpace, Box
 from metta_jax.mettagrid.types import StatsLevel
 from metta_jax.worlds.base_rules import ItemSet

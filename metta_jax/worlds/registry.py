@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from metta_jax.config import EnvConfig
+from metta_jax.core.hints import near_misses
 from metta_jax.worlds.base_rules import ItemSet
 from metta_jax.worlds.options import WorldOptions
 from metta_jax.worlds.original_names import original_name, why_no_world
@@ -103,11 +103,7 @@ def _find(name: str) -> tuple[str, World]:
     reason = why_no_world(short)
     if reason is not None:
         raise ValueError(f"worlds: no world {name!r}: {reason}")
-    # Near misses (a typo) are listed; without any, the one name that looks most like it.
-    matches = difflib.get_close_matches(short, all_names(), cutoff=0.8)
-    matches = matches or difflib.get_close_matches(short, all_names(), n=1, cutoff=0.5)
-    hint = f"did you mean {' or '.join(repr(match) for match in matches)}?" if matches else "see worlds.list()"
-    raise ValueError(f"worlds: no world {name!r} ({hint})")
+    raise ValueError(f"worlds: no world {name!r} ({near_misses(short, all_names()) or 'see worlds.list()'})")
 
 
 def _short_world_name(name: str) -> str:

@@ -5,11 +5,11 @@ A simulation is called `<category>/<world>`; the category is what scores are ave
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from metta_jax.config import SimulationSuiteConfig
+from metta_jax.core.hints import hint
 from metta_jax.worlds.families import family_worlds
 
 _EXPLORATION = "systematic_exploration_memory"
@@ -30,9 +30,7 @@ def simulations_of(name: str) -> dict[str, str]:
       ValueError: there is no such suite; lists close matches.
     """
     if name not in _SUITES:
-        matches = difflib.get_close_matches(name, _SUITES, n=1, cutoff=0.5)
-        hint = f"did you mean {matches[0]!r}?" if matches else f"there are {', '.join(list_suites())}"
-        raise ValueError(f"suites: no suite {name!r} ({hint})")
+        raise ValueError(f"suites: no suite {name!r}{hint(name, list_suites())}")
     return _SUITES[name]()
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metta_jax.config import FrozenDict
-from metta_jax.frozen_dict import freeze, thaw
+from metta_jax.core.frozen_dict import freeze, thaw
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),

@@ -1,0 +1,1 @@
+"""What several packages need and none owns: small modules that know nothing of environments or training."""

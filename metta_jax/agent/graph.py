@@ -56,6 +56,22 @@ class Graph:
         return frozenset(names)
 
     @property
+    def first_layers(self) -> tuple[Node, ...]:
+        """The nodes that turn observations into what layers see, without parameters, and the layers that see it.
+
+        Large things that are cheap to make: the box of an observation is 5 times as large as its tokens.
+        """
+        seen: dict[str, Node] = {}
+        layers = []
+        for node in self.nodes:  # sources come before their users
+            if all(source.name in seen for source in node.definition.sources):
+                if not node.component(parent=None).parameters():
+                    seen[node.name] = node
+                elif node.definition.sources and node.name not in self.core_and_heads:
+                    layers.append(node)
+        return (*seen.values(), *layers)
+
+    @property
     def mixes_rows(self) -> bool:
         """Whether a component mixes the rows of a call."""
         return any(COMPONENTS[node.definition.kind].mixes_rows for node in self.nodes)

@@ -38,8 +38,10 @@ def _matmul_forward(kept: Any, x: jax.Array, kernel: jax.Array) -> tuple[jax.Arr
 def _matmul_backward(kept: Any, saved: tuple[jax.Array, jax.Array], gradient: jax.Array) -> tuple[jax.Array, jax.Array]:
     x, kernel = saved
     gradient = gradient.astype(kept)
-    d_x = product(gradient, kernel.astype(kept), (gradient.ndim - 1, 1))
     d_kernel = product(x.reshape(-1, x.shape[-1]), gradient.reshape(-1, gradient.shape[-1]), (0, 0))
+    # Otherwise the compiler puts the kernel's gradient off to the end, and its operands are kept until then.
+    gradient, d_kernel = jax.lax.optimization_barrier((gradient, d_kernel))
+    d_x = product(gradient, kernel.astype(kept), (gradient.ndim - 1, 1))
     return d_x.astype(kernel.dtype), d_kernel.astype(kernel.dtype)
 
 
@@ -59,7 +61,8 @@ def _activate(kept: Any, nonlinearity: str | None, x: jax.Array) -> jax.Array:
 
 def _activate_forward(kept: Any, nonlinearity: str | None, x: jax.Array) -> tuple[jax.Array, jax.Array]:
     y = find_activation(nonlinearity)(x)
-    return y, rounded(y, kept)
+    # Without the barrier the compiler keeps the input, in float32, and computes the output again.
+    return y, jax.lax.optimization_barrier(rounded(y, kept))
 
 
 def _activate_backward(kept: Any, nonlinearity: str | None, y: jax.Array, gradient: jax.Array) -> tuple[jax.Array]:

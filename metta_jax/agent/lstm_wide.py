@@ -124,8 +124,10 @@ def _backward(
     rows = d_gates.reshape(-1, d_gates.shape[-1])
     d_hidden = product(h_before.reshape(-1, h_before.shape[-1]), rows, (0, 0)).astype(dtype)
     d_input = product(x.reshape(-1, x.shape[-1]), rows, (0, 0)).astype(dtype)
-    d_x = product(d_gates, kernel_input.astype(kept), (2, 1)).astype(dtype)
     d_bias = jnp.sum(rows, axis=0, dtype=jnp.float32)
+    # Otherwise the compiler puts the kernels' gradients off to the end, and what they read is kept until then.
+    d_gates, d_input, d_hidden, d_bias = jax.lax.optimization_barrier((d_gates, d_input, d_hidden, d_bias))
+    d_x = product(d_gates, kernel_input.astype(kept), (2, 1)).astype(dtype)
     return d_x, d_h, d_c, None, d_input, d_hidden, d_bias
 
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from metta_jax.agent.arrays import rounded
 from metta_jax.agent.components import Context, Facts
 from metta_jax.agent.components.actions import ActionEmbedding, MettaActorSingleHead
-from metta_jax.agent.graph import Graph
+from metta_jax.agent.graph import Graph, Node
 from metta_jax.mettagrid.arguments import kind_of
 
 Recurrent = tuple[jax.Array, jax.Array]
@@ -68,16 +68,34 @@ class ComponentNetwork(nn.Module):
     def __call__(self, context: Context) -> tuple[NetworkOutput, Recurrent]:
         outputs: dict[str, jax.Array] = {}
         recurrent = context.recurrent
-        float32 = self.graph.core_and_heads
+        if self.wide:
+            outputs = nn.remat(ComponentNetwork._first_layers, policy=_kept_of_first_layers)(self, context)
         for node in self.graph.nodes:
-            dtype = jnp.float32 if node.name in float32 else self.dtype
-            component = node.component(dtype=dtype, wide=self.wide, kept_dtype=self.dtype, name=node.name)
-            result = component(context, *(outputs[source.name] for source in node.definition.sources))
-            if isinstance(result, tuple):
-                result, recurrent = result
-            outputs[node.name] = rounded(result, result.dtype)
+            if node.name not in outputs:
+                result = self._run(node, context, outputs)
+                if isinstance(result, tuple):
+                    result, recurrent = result
+                outputs[node.name] = rounded(result, result.dtype)
         logits, value = outputs["_action_"].astype(jnp.float32), outputs["_value_"].astype(jnp.float32)
         return NetworkOutput(logits, value), recurrent
+
+    def _first_layers(self, context: Context) -> dict[str, jax.Array]:
+        """What the layers see and their outputs; the backward pass makes what they see again, see `first_layers`."""
+        outputs: dict[str, jax.Array] = {}
+        for node in self.graph.first_layers:
+            result = self._run(node, context, outputs)
+            outputs[node.name] = rounded(result, result.dtype)
+        return outputs
+
+    def _run(self, node: Node, context: Context, outputs: dict[str, jax.Array]) -> Any:
+        dtype = jnp.float32 if node.name in self.graph.core_and_heads else self.dtype
+        component = node.component(dtype=dtype, wide=self.wide, kept_dtype=self.dtype, name=node.name)
+        return component(context, *(outputs[source.name] for source in node.definition.sources))
+
+
+def _kept_of_first_layers(primitive: Any, *_: Any, **__: Any) -> bool:
+    """Whether the backward pass finds the results of this operation, rather than computing them again."""
+    return primitive.name in {"conv_general_dilated", "dot_general", "gt"}
 
 
 class ArchitectureNetwork(nn.Module):

@@ -70,6 +70,26 @@ def test_both_forms_are_one_policy() -> None:
     jax.tree.map(close, results(wide), results(narrow))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_the_wide_form_does_not_keep_the_box(dtype: str) -> None:
+    """The box is the largest array of the network, and follows from the tokens: the backward pass makes it again."""
+    env, rows = facts_env(), 64
+    obs = jnp.asarray(random_observations(1, (rows, STEPS), 200, 24, 11))
+    box = rows * STEPS * len(env.get_observation_features()) * 11 * 11
+
+    def largest_kept(path: str) -> int:
+        agent = Agent(env, "fast", dtype=dtype, engine_path=path)
+
+        def loss(params: Any) -> jax.Array:
+            outputs, _ = agent.apply(params, obs, action=jnp.zeros((rows, STEPS, 2), jnp.int32))
+            return jnp.sum(outputs.value)
+
+        shapes = jax.eval_shape(lambda params: jax.vjp(loss, params)[1], agent.init(jax.random.key(0)))
+        return max(leaf.size for leaf in jax.tree.leaves(shapes))
+
+    assert largest_kept("narrow") >= box > 2 * largest_kept("wide")
+
+
 def test_a_rollout_is_the_same_on_both_paths() -> None:
     """One rollout with equal draws: equal integers of the worlds, and policies that agree but for the last digits."""
 

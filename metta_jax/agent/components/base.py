@@ -128,7 +128,9 @@ class Component(nn.Module, kw_only=True):
     @nn.nowrap
     def matmul(self, x: jax.Array, kernel: jax.Array) -> jax.Array:
         """x [..., in] times kernel [in, out], both in the compute dtype."""
-        return matmul_kept(self.kept_dtype, x, kernel) if self._keeps_less else matmul(x, kernel)
+        if self.wide and self.kept_dtype is not None:
+            return matmul_kept(self.kept_dtype, x, kernel)
+        return matmul(x, kernel)
 
     @nn.nowrap
     def activate(self, nonlinearity: str | None, x: jax.Array) -> jax.Array:

@@ -275,7 +275,7 @@ class VectorEnv:
         return state, jax.vmap(lambda key: sample(state, key))(_task_keys(keys[:-1]))
 
     def _batched(self, params: EnvParams) -> EnvParams:
-        """Parameters whose rules have a leading axis: 1 if all environments share them, else N, with a curriculum tasks."""
+        """Parameters whose rules have a leading axis: 1 if environments share them, N, or tasks with a curriculum."""
         if self.curriculum is not None:
             num_tasks = self.env.num_tasks if isinstance(self.env, TaskGrid) else 0
             if params.rules.max_steps.shape != (num_tasks,):

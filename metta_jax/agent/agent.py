@@ -273,7 +273,7 @@ class Agent(Policy):
         greedy: bool = False,
         tables: AgentTables | None = None,
     ) -> tuple[jax.Array, Recurrent]:
-        """Actions int32 [B, 2] for observation [B, M, 3], and the recurrent state for the next call. See `apply`."""
+        """Actions int32 [B, 2] for observation [B, M, 3], and the next `carry`, the recurrent state. See `apply`."""
         output, carry = self.apply(params, observation, carry, key, reset=reset, greedy=greedy, tables=tables)
         return output.action, carry
 

@@ -207,7 +207,7 @@ class Training:
         steps = plan.layout.steps_per_rollout
         return {
             "batch_size": plan.layout.batch_size,
-            "minibatch_size": plan.layout.minibatch_segments * plan.layout.horizon,
+            "minibatch_size": plan.layout.rows_per_minibatch * plan.layout.horizon,
             **_rates([steps / one for one in seconds]),
             **self.sizes(programs),
             **_peak_since(before),

@@ -1,6 +1,6 @@
 """Attacks: whom an agent would hit, and what a hit does.
 
-B environments, A agents, I items; `...` is any number of lanes with one attacker and one target each.
+N environments, A agents, I items; `...` is any number of lanes with one attacker and one target each.
 """
 
 from typing import NamedTuple
@@ -34,13 +34,13 @@ def find_targets(
     or the last one if fewer are met or the argument is negative; at an edge the same agent may be met more than once.
 
     Args:
-      grid: `[B, S]` object codes of the map with `pad` (rows, columns) around it, `stride` cells a row.
-      row, column, facing, argument: int32 [B, A].
-      height, width: int32 [B], size of the map.
+      grid: `[N, cells]` object codes of the map with `pad` (rows, columns) around it, `stride` cells a row.
+      row, column, facing, argument: int32 [N, A].
+      height, width: int32 [N], size of the map.
       agent_code: code of agent 0.
 
     Returns:
-      int32 [B, A] agent indices, -1 where no agent is met.
+      int32 [N, A] agent indices, -1 where no agent is met.
     """
     num_agents = row.shape[1]
     target, met = jnp.full_like(row, -1), jnp.zeros_like(row)

@@ -17,10 +17,10 @@ FULLEST = 255  # the largest amount of an item that a converter holds
 
 
 class Recipe(NamedTuple):
-    input_item: jax.Array  # int32 [..., M]
-    input_amount: jax.Array  # int32 [..., M]
-    output_item: jax.Array  # int32 [..., N]
-    output_amount: jax.Array  # int32 [..., N]
+    input_item: jax.Array  # int32 [..., inputs]
+    input_amount: jax.Array  # int32 [..., inputs]
+    output_item: jax.Array  # int32 [..., outputs]
+    output_amount: jax.Array  # int32 [..., outputs]
     max_output: jax.Array  # int32 [...], -1 = no limit
     ticks: jax.Array  # int32 [...]
     cooldown: jax.Array  # int32 [...]

@@ -1,6 +1,6 @@
 """Indexing with one flat index, the form that XLA compiles best on a CPU.
 
-`B` is the number of environments. Indices must be in bounds: nothing is checked and nothing is clamped.
+N environments, R rows of a table. Indices must be in bounds: nothing is checked and nothing is clamped.
 """
 
 import jax
@@ -13,7 +13,7 @@ def take(table: jax.Array, index: jax.Array) -> jax.Array:
 
 
 def row_base(table: jax.Array, batch: int) -> jax.Array:
-    """int32 [B]: where each environment's rows begin in `table` `[P, R, ...]`, P = 1 (shared) or B."""
+    """int32 [N]: where each environment's rows begin in `table` `[1 or N, R, ...]`."""
     shared = table.shape[0] == 1
     return jnp.zeros((batch,), jnp.int32) if shared else jnp.arange(batch, dtype=jnp.int32) * table.shape[1]
 
@@ -22,11 +22,11 @@ def pick(table: jax.Array, index: jax.Array) -> jax.Array:
     """Rows of each environment's own table.
 
     Args:
-      table: `[P, R, ...]`; P = 1 means that all environments share it, otherwise P = B.
-      index: int32 [B, ...] in `0..R-1`.
+      table: `[1 or N, R, ...]`; 1 means that all environments share it.
+      index: int32 [N, ...] in `0..R-1`.
 
     Returns:
-      `[B, ..., *table.shape[2:]]`.
+      `[N, ..., *table.shape[2:]]`.
     """
     base = row_base(table, index.shape[0]).reshape((-1,) + (1,) * (index.ndim - 1))
     rows = table.reshape((table.shape[0] * table.shape[1], *table.shape[2:]))
@@ -34,16 +34,16 @@ def pick(table: jax.Array, index: jax.Array) -> jax.Array:
 
 
 def put(table: jax.Array, index: jax.Array, value: jax.Array, where: jax.Array) -> jax.Array:
-    """`table` `[B, R, ...]` with row `index[b, i]` of environment b replaced by `value[b, i]` where `where[b, i]`.
+    """`table` `[N, R, ...]` with row `index[e, i]` of environment e replaced by `value[e, i]` where `where[e, i]`.
 
-    `index`, `where`: `[B, n]`; `value` `[B, n, *table.shape[2:]]`. Rows that are written must differ from each other.
+    `index`, `where`: `[N, n]`; `value` `[N, n, *table.shape[2:]]`. Rows that are written must differ from each other.
     """
     rows = _rows_to_write(table, index, where).set(value.astype(table.dtype), mode="drop", unique_indices=True)
     return rows.reshape(table.shape)
 
 
 def add(table: jax.Array, index: jax.Array, value: jax.Array, where: jax.Array) -> jax.Array:
-    """As `put`, with `value[b, i]` added to the row."""
+    """As `put`, with `value[e, i]` added to the row."""
     rows = _rows_to_write(table, index, where).add(value.astype(table.dtype), mode="drop", unique_indices=True)
     return rows.reshape(table.shape)
 

@@ -3,8 +3,8 @@
 Two of them interact only if they touch a common cell. So all movers whose cells no earlier mover touches act at once;
 the few others follow in rounds (see `turns`), which carry the contents of the cells that they touch, not the map.
 
-B environments, A agents, S padded cells. Object codes: 0 empty, `agent_code + i` agent i, `block_code` and above
-swappable walls, everything else immovable.
+N environments, A agents, all cells of the padded map. Object codes: 0 empty, `agent_code + i` agent i, `block_code` and
+above swappable walls, everything else immovable.
 """
 
 from typing import NamedTuple
@@ -19,10 +19,10 @@ STAY, MOVE, SWAP = 0, 1, 2
 
 
 class Movement(NamedTuple):
-    grid: jax.Array  # [B, S]
-    cell: jax.Array  # int32 [B, A]
-    success: jax.Array  # bool [B, A]
-    swapped: jax.Array  # int32 [B, A]: the object that was swapped with, 0 for none
+    grid: jax.Array  # [N, cells]
+    cell: jax.Array  # int32 [N, A]
+    success: jax.Array  # bool [N, A]
+    swapped: jax.Array  # int32 [N, A]: the object that was swapped with, 0 for none
 
 
 def move_and_swap(
@@ -41,13 +41,13 @@ def move_and_swap(
     """Resolve all moves and swaps of one step.
 
     Args:
-      grid: `[B, S]` integer object codes.
-      cell: int32 [B, A], where each agent stands.
-      kind: int32 [B, A], STAY, MOVE or SWAP: what each agent tries.
-      target: int32 [B, A], the cell that it tries to enter.
-      keys: uint32 [B, A] sort keys, see `turns`.
-      frozen: int32 [B, A], the frozen counter of each agent before anyone moves.
-      thawing: bool [B, A], agents whose counter drops by one in their turn; a frozen agent can be swapped with, and
+      grid: `[N, cells]` integer object codes.
+      cell: int32 [N, A], where each agent stands.
+      kind: int32 [N, A], STAY, MOVE or SWAP: what each agent tries.
+      target: int32 [N, A], the cell that it tries to enter.
+      keys: uint32 [N, A] sort keys, see `turns`.
+      frozen: int32 [N, A], the frozen counter of each agent before anyone moves.
+      thawing: bool [N, A], agents whose counter drops by one in their turn; a frozen agent can be swapped with, and
         ceases to be if it has thawed before the swapper's turn.
       agent_code, block_code: see above.
       wide: see `turns.in_rounds`.
@@ -94,7 +94,7 @@ def move_and_swap(
         new_cell = write_to(moved_along, write_own(turn, late.cell, goal), here)
 
         def told(cells: jax.Array, codes: jax.Array) -> jax.Array:
-            """The contents of `cells` `[B, A]` afterwards."""
+            """The contents of `cells` `[N, A]` afterwards."""
             codes = write_to(deliver(acts & (cells[..., None] == here[:, None])), codes, code)
             return write_to(deliver(acts & (cells[..., None] == goal[:, None])), codes, agent + agent_code)
 
@@ -110,7 +110,7 @@ def move_and_swap(
 
 
 class _Late(NamedTuple):
-    """What the rounds of those that had to wait change, `[B, A]` each."""
+    """What the rounds of those that had to wait change, `[N, A]` each."""
 
     cell: jax.Array  # where each agent stands
     here: jax.Array  # what stands where it stood at first
@@ -120,7 +120,7 @@ class _Late(NamedTuple):
 
 
 def _write_all(grid: jax.Array, cell: jax.Array, code: jax.Array, where: jax.Array) -> jax.Array:
-    """`grid` `[B, S]` with `code` in `cell` `[n, B, A]` where `where`; equal cells have equal codes."""
+    """`grid` `[N, cells]` with `code` in `cell` `[n, N, A]` where `where`; equal cells have equal codes."""
     batch, size = grid.shape
     first = (jnp.arange(batch, dtype=jnp.int32) * size)[None, :, None]
     flat = jnp.where(where, first + cell, batch * size)

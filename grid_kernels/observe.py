@@ -5,8 +5,8 @@ token counts says at which slot each object begins, a scatter marks these slots,
 whose token it holds. Here all windows are made at once, in a few large operations without a loop; `observe_chunks`
 makes the same integers the way a CPU prefers.
 
-B environments, A agents each, N = B * A lanes, S padded cells, E object codes, R token rows, K tokens a row at most,
-W objects of a lane (the head and the cells of the window), T observation tokens.
+N environments of A agents, whose windows are the lanes; E object codes, R token rows of at most `row_size` tokens, W
+objects of a lane (the head and the cells of the window), M observation tokens.
 """
 
 import jax
@@ -31,16 +31,16 @@ def observe(
     """What every agent sees.
 
     Args:
-      grid: `[B, S]` integer object codes of the padded map, 0 = empty.
-      cell: int32 [B, A], where each agent stands; its window lies inside the padded map.
-      entries: int32 [B, E], `object_entry` of every object code; code 0 has no tokens.
-      heads: int32 [B, A], `object_entry` of the tokens that come before those of the window.
-      table: uint16 [B, R, K] tokens (feature | value << 8); the first one is the unused token, 0xFFFF.
-      window: the cells of the window, and T.
+      grid: `[N, cells]` integer object codes of the padded map, 0 = empty.
+      cell: int32 [N, A], where each agent stands; its window lies inside the padded map.
+      entries: int32 [N, E], `object_entry` of every object code; code 0 has no tokens.
+      heads: int32 [N, A], `object_entry` of the tokens that come before those of the window.
+      table: uint16 [N, R, row_size] tokens (feature | value << 8); the first one is the unused token, 0xFFFF.
+      window: the cells of the window, and M.
       chunk_lanes: windows that are made at a time; None: all at once.
 
     Returns:
-      uint8 [B, A, T, 3], unused tokens (255, 255, 255), and the number of tokens before the cut, int32 [B, A].
+      uint8 [N, A, M, 3], unused tokens (255, 255, 255), and the number of tokens before the cut, int32 [N, A].
     """
     if chunk_lanes is not None:
         return observe_chunks(grid, cell, entries, heads, table, window, chunk_lanes)
@@ -60,7 +60,7 @@ def observe(
     total = end[:, -1:].astype(jnp.int32)
 
     # The slot at which an object begins is marked with its number; those that begin past the end, or have no tokens,
-    # mark none. The latest mark of the last K slots is the largest, and says whose token a slot holds.
+    # mark none. The latest mark of the last `row_size` slots is the largest, and says whose token a slot holds.
     begin = end.astype(jnp.int32) - count.astype(jnp.int32)
     number = jnp.broadcast_to(jnp.arange(num_objects, dtype=jnp.int32)[None], begin.shape)
     spare = num_lanes * num_tokens + lanes * num_objects + number  # past the end, each its own
@@ -96,7 +96,7 @@ def _running_sum(count: jax.Array) -> jax.Array:
 
 
 def _latest(marks: jax.Array, reach: int) -> jax.Array:
-    """The largest of the last `reach` marks `[n, T]` at every slot: no object has more than `reach` tokens."""
+    """The largest of the last `reach` marks `[n, M]` at every slot: no object has more than `reach` tokens."""
     reach = min(reach, marks.shape[1])
     return jax.lax.reduce_window(
         marks, np.zeros((), marks.dtype), jax.lax.max, (1, reach), (1, 1), ((0, 0), (reach - 1, 0))

@@ -56,7 +56,7 @@ def _compact(
     head: jax.Array,
     window: Window,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Tokens uint16 [n, T] and their locations uint8 [n, T] for n lanes, and the token counts `[n]`."""
+    """Tokens uint16 [n, M] and their locations uint8 [n, M] for n lanes, and the token counts `[n]`."""
     offsets, locations, num_tokens = window
     num_lanes, row_size = cell.shape[0], table.shape[1] * table.shape[2]
     code = take(grid, cell[None] + jnp.asarray(offsets)[:, None]).astype(jnp.int32)
@@ -65,8 +65,8 @@ def _compact(
     lane_start = jnp.arange(num_lanes, dtype=jnp.int32) * (num_tokens + 1)
 
     # A mark says which object begins at a slot: its number in window order, so that the latest mark is the largest,
-    # and (its row - the slot + T), so that adding a slot gives the token. Objects without tokens, and those that
-    # begin past the end, mark the spare slot T.
+    # and (its row - the slot + M), so that adding a slot gives the token. Objects without tokens, and those that
+    # begin past the end, mark the spare slot M.
     def one_cell(
         begin: jax.Array, cell_entry: tuple[jax.Array, jax.Array]
     ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:

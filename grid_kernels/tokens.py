@@ -8,13 +8,13 @@ def pack_tokens(tokens: jax.Array, present: jax.Array, num_slots: int) -> tuple[
     """Move the present tokens of every object to the front, in their order.
 
     Args:
-      tokens: uint16 [C, n], C candidates of n objects. Candidates lead, so that every operation runs along n: on a
-        CPU this is four times faster than a scatter of the present ones.
-      present: bool [C, n].
-      num_slots: S, at least the largest number of present candidates.
+      tokens: uint16 [candidates, n], of n objects. Candidates lead, so that every operation runs along n: on a CPU this
+        is four times faster than a scatter of the present ones.
+      present: bool [candidates, n].
+      num_slots: at least the largest number of present candidates.
 
     Returns:
-      uint16 [S, n], 0 in unused slots, and the number of tokens, int32 [n].
+      uint16 [num_slots, n], 0 in unused slots, and the number of tokens, int32 [n].
     """
     place = jax.lax.cumsum(present.astype(jnp.uint16), axis=0)
     place = jnp.where(present, place, jnp.uint16(0))

@@ -1,8 +1,8 @@
 """Who acts before whom.
 
 Every agent has a sort key, uint32 and unique within its environment: the smaller one acts first. Interactions are
-resolved in rounds: in each round, agents whose actions cannot affect one another act at once. B environments, A agents,
-L lanes in a round: all agents (L = A), or one agent of every environment (L = 1).
+resolved in rounds: in each round, agents whose actions cannot affect one another act at once. N environments, A agents;
+an environment has A lanes in a round, one for each agent, or a single one.
 """
 
 from collections.abc import Callable
@@ -17,8 +17,8 @@ from grid_kernels.gather import pick
 class Turn(NamedTuple):
     """The agents that act in one round."""
 
-    agent: jax.Array | None  # int32 [B, 1]: the agent of the only lane; None: lane i is agent i
-    acts: jax.Array  # bool [B, L]
+    agent: jax.Array | None  # int32 [N, 1]: the agent of the only lane; None: lane i is agent i
+    acts: jax.Array  # bool [N, lanes]
 
 
 def random_keys(bits: jax.Array) -> jax.Array:
@@ -32,7 +32,7 @@ def random_keys(bits: jax.Array) -> jax.Array:
 
 
 def keys_of_order(order: jax.Array) -> jax.Array:
-    """uint32 [B, A] sort keys of `order` int32 [B, A]: the agents in the order in which they act."""
+    """uint32 [N, A] sort keys of `order` int32 [N, A]: the agents in the order in which they act."""
     batch, num_agents = order.shape
     place = jnp.broadcast_to(jnp.arange(num_agents, dtype=jnp.uint32)[None], order.shape)
     flat = order + (jnp.arange(batch, dtype=jnp.int32) * num_agents)[:, None]
@@ -57,10 +57,10 @@ def in_rounds(
     in each, which a CPU prefers.
 
     Args:
-      pending: bool [B, A], who is to act.
-      keys: uint32 [B, A] sort keys.
-      footprint: int32 [B, A, F], the shared things that each agent reads or writes. Agents whose footprints share no
-        number may act in either order.
+      pending: bool [N, A], who is to act.
+      keys: uint32 [N, A] sort keys.
+      footprint: int32 [N, A, things], the shared things that each agent reads or writes. Agents whose footprints share
+        no number may act in either order.
       act_fn: see above; lanes with `turn.acts` False must change nothing.
       carry: any pytree.
       wide: see above.
@@ -69,7 +69,7 @@ def in_rounds(
     agents = jnp.arange(num_agents, dtype=jnp.int32)[None]
     if wide:
         meets = jnp.any(footprint[:, :, None, :, None] == footprint[:, None, :, None, :], axis=(3, 4))
-        waits_for = meets & (keys[:, None] < keys[:, :, None])  # [B, A, A]: the first agent for the second
+        waits_for = meets & (keys[:, None] < keys[:, :, None])  # [N, A, A]: the first agent for the second
 
     def next_turn(left: jax.Array) -> tuple[Turn, jax.Array]:
         if wide:
@@ -90,7 +90,7 @@ def in_rounds(
 
 
 def own(turn: Turn, tree: Any) -> Any:
-    """The rows of the acting agents: leaves `[B, A, ...]` become `[B, L, ...]`."""
+    """The rows of the acting agents: leaves `[N, A, ...]` become `[N, lanes, ...]`."""
     if turn.agent is None:
         return tree
     agent = turn.agent
@@ -98,7 +98,7 @@ def own(turn: Turn, tree: Any) -> Any:
 
 
 def write_own(turn: Turn, tree: Any, new: Any) -> Any:
-    """The inverse of `own`: `tree` with the rows of the agents that act replaced by `new` `[B, L, ...]`."""
+    """The inverse of `own`: `tree` with the rows of the agents that act replaced by `new` `[N, lanes, ...]`."""
     acts = turn.acts
     if turn.agent is not None:
         num_agents = jax.tree.leaves(tree)[0].shape[1]
@@ -109,12 +109,12 @@ def write_own(turn: Turn, tree: Any, new: Any) -> Any:
 class Delivery(NamedTuple):
     """Which lane writes to which row."""
 
-    lane: jax.Array | None  # int32 [B, n]; None: there is only one lane
-    arrives: jax.Array  # bool [B, n]
+    lane: jax.Array | None  # int32 [N, n]; None: there is only one lane
+    arrives: jax.Array  # bool [N, n]
 
 
 def deliver(meets: jax.Array) -> Delivery:
-    """From `meets` bool [B, n, L], whether a lane writes to a row; at most one lane may write to each."""
+    """From `meets` bool [N, n, lanes], whether a lane writes to a row; at most one lane may write to each."""
     if meets.shape[2] == 1:
         return Delivery(None, meets[..., 0])
     lane = jnp.arange(meets.shape[2], dtype=jnp.int32)[None, None]
@@ -123,13 +123,13 @@ def deliver(meets: jax.Array) -> Delivery:
 
 
 def received(delivery: Delivery, new: jax.Array) -> jax.Array:
-    """`[B, n, ...]`: the rows of `new` `[B, L, ...]` where they are delivered to; zero where none is."""
+    """`[N, n, ...]`: the rows of `new` `[N, lanes, ...]` where they are delivered to; zero where none is."""
     sent = _sent(delivery, new)
     return jnp.where(_over(delivery.arrives, sent), sent, jnp.zeros((), sent.dtype))
 
 
 def write_to(delivery: Delivery, tree: Any, new: Any) -> Any:
-    """`tree` `[B, n, ...]` with the rows that a lane writes replaced by that lane's of `new` `[B, L, ...]`."""
+    """`tree` `[N, n, ...]` with the rows that a lane writes replaced by that lane's of `new` `[N, lanes, ...]`."""
 
     def write(x: jax.Array, y: jax.Array) -> jax.Array:
         return jnp.where(_over(delivery.arrives, x), _sent(delivery, y).astype(x.dtype), x)

@@ -10,7 +10,7 @@ class Window(NamedTuple):
 
     offsets: np.ndarray  # int32 [W - 1]: from an agent's cell to the cells of its window in the padded map, in order
     locations: np.ndarray  # uint8 [W - 1]: the location bytes of these; the first one also serves the heads
-    num_tokens: int  # T
+    num_tokens: int  # M
 
 
 def window_offsets(height: int, width: int) -> np.ndarray:

@@ -69,17 +69,17 @@ class PolicyDriver:
         self.greedy = greedy
         self._num_tokens = None if engine is None else int(engine.num_observation_tokens)
         self._seeds = np.random.default_rng(check_seed(seed))
-        self._carry: tuple[np.ndarray, np.ndarray] | None = None
+        self._recurrent: tuple[np.ndarray, np.ndarray] | None = None
 
     def reset(self) -> None:
         """Forget what was seen: call it when an episode begins."""
-        self._carry = None
+        self._recurrent = None
 
     def __call__(self, observations: npt.ArrayLike, reset: npt.ArrayLike | None = None) -> np.ndarray:
         """Actions int32 [A, 2] (type, argument) for observations uint8 [A, M, 3]; [2] for [M, 3].
 
         Args:
-          reset: bool [A], whose memory is cleared before this call: those whose episode ended just now.
+          reset: bool [A], whose recurrent state is cleared before this call: those whose episode ended just now.
 
         Raises:
           ValueError: observations of another shape or dtype, or of another number of agents than in the last call
@@ -92,7 +92,7 @@ class PolicyDriver:
         batch = given[None] if single else given
         batch = check_observations(batch, (len(batch) if batch.ndim else 0, tokens or 0, 3))
         seed = None if self.greedy else int(self._seeds.integers(1 << 32))
-        actions, self._carry = self.agent.act_numpy(
-            self.params, batch, self._carry, seed, reset=reset, greedy=self.greedy
+        actions, self._recurrent = self.agent.act_numpy(
+            self.params, batch, self._recurrent, seed, reset=reset, greedy=self.greedy
         )
         return actions[0] if single else actions

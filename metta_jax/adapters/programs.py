@@ -1,6 +1,6 @@
 """The compiled functions of the adapters, shared by all environments of one layout.
 
-They take the layout as a static argument, so the second environment of a world compiles nothing. B environments, A
+They take the layout as a static argument, so the second environment of a world compiles nothing. N environments, A
 agents.
 """
 
@@ -22,7 +22,7 @@ from metta_jax.mettagrid.types import Layout
 
 @functools.partial(jax.jit, static_argnums=0)
 def reset(layout: Layout, params: EnvParams, keys: jax.Array) -> tuple[EnvState, TimeStep]:
-    """Start B episodes; environment i is `MettaGrid.reset` with key i of `keys` [B]."""
+    """Start N episodes; environment i is `MettaGrid.reset` with key i of `keys` [N]."""
     pairs = jax.vmap(jax.random.split)(keys)
     rules = params.rules
     drawn = jax.vmap(lambda key: jax.random.randint(key, (), 0, rules.num_maps, jnp.int32))(pairs[:, 0])
@@ -33,9 +33,9 @@ def reset(layout: Layout, params: EnvParams, keys: jax.Array) -> tuple[EnvState,
 def step(
     layout: Layout, params: EnvParams, state: EnvState, actions: jax.Array, order: jax.Array | None
 ) -> tuple[EnvState, TimeStep]:
-    """One step of B environments without a reset.
+    """One step of N environments without a reset.
 
-    Actions int32 [B, A, 2], order int32 [B, A]; None draws one."""
+    Actions int32 [N, A, 2], order int32 [N, A]; None draws one."""
     keys = drawn_keys(state, layout.num_agents) if order is None else keys_of_order(order)
     return engine.step(layout, shared_rules(params), state, actions, keys)
 
@@ -44,7 +44,7 @@ def step(
 def restart(
     layout: Layout, params: EnvParams, before: EnvState, state: EnvState, observation: jax.Array, ended: jax.Array
 ) -> tuple[EnvState, jax.Array]:
-    """`state` and `observation`, with the episodes that follow those of `before` in the environments `ended`, bool [B].
+    """`state` and `observation`, with the episodes that follow those of `before` in the environments `ended`, bool [N].
 
     They are the same episodes that a `VectorEnv` would continue with.
     """

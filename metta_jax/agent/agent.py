@@ -168,7 +168,7 @@ class Agent(Policy):
         place = "" if self.device is None else f", on {device_name(self.device)}"
         return (
             f"Agent({network}): {self.num_params():,} parameters, {self.num_flat_actions} flat actions, window "
-            f"{self.names.obs_width}x{self.names.obs_height}, memory {self.num_layers}x{self.hidden_size}, "
+            f"{self.names.obs_width}x{self.names.obs_height}, recurrent {self.num_layers}x{self.hidden_size}, "
             f"{self.dtype}{place}"
         )
 
@@ -218,7 +218,7 @@ class Agent(Policy):
         return sum(math.prod(leaf.shape) for leaf in leaves)
 
     def initial_state(self, batch_size: int) -> Recurrent:
-        """(h, c) of zeros, each float32 [layers, batch_size, hidden]."""
+        """(h, c) of zeros, each float32 [L, batch_size, H]."""
         shape = (self.num_layers, batch_size, self.hidden_size)
         return jnp.zeros(shape, jnp.float32), jnp.zeros(shape, jnp.float32)
 
@@ -242,7 +242,7 @@ class Agent(Policy):
         | evaluating | uint8 [B, T, M, 3] | [B, T, 2] | action as given, the others [B * T, ...], batch first |
 
         Args:
-          recurrent: (h, c), each float32 [layers, B, hidden]; None = zeros.
+          recurrent: (h, c), each float32 [L, B, H]; None = zeros.
           key: acting consumes it for sampling; evaluating uses it for dropout, which is off without it.
           reset: bool [B] or [B, T], zeroes the state before the slot; None = never.
           greedy: take the most probable action; needs no key.
@@ -273,7 +273,7 @@ class Agent(Policy):
         greedy: bool = False,
         tables: AgentTables | None = None,
     ) -> tuple[jax.Array, Recurrent]:
-        """Actions int32 [B, 2] for observation [B, M, 3], and the carry for the next call. See `apply`."""
+        """Actions int32 [B, 2] for observation [B, M, 3], and the next `carry`, the recurrent state. See `apply`."""
         output, carry = self.apply(params, observation, carry, key, reset=reset, greedy=greedy, tables=tables)
         return output.action, carry
 

@@ -35,8 +35,7 @@ def rounded(x: jax.Array, dtype: Any) -> jax.Array:
     """`x` in `dtype`, really rounded to it: XLA may leave out a rounding to bfloat16 before a float32 computation.
 
     It does so in one program and not in the other, depending on the surrounding operations, and then the policy that is
-    trained is not
-    the one that acted: probability ratios began at 1 +- 0.01.
+    trained is not the one that acted: probability ratios began at 1 +- 0.01.
     """
     if jnp.dtype(dtype) != jnp.bfloat16:
         return x.astype(dtype)
@@ -53,13 +52,13 @@ def scatter_tokens(
     *,
     wide: bool = False,
 ) -> jax.Array:
-    """Write tokens into boxes: float32 [N, height, width, num_channels]; where two tokens meet, the later one wins.
+    """Write tokens into boxes: float32 [boxes, height, width, channels]; of tokens that meet the later one wins.
 
-    location, channel, value: [N, M] (uint8, int32, uint8). location = row << 4 | column; tokens outside the box are
-    dropped. "Later wins" is a maximum over (position in the list, value): a plain scatter with duplicate indices has no
-    defined order in XLA. The maximum needs 16 bits for up to 256 tokens, which also halves the memory traffic; on one
-    CPU core it takes 1.3 us for 200 tokens into 11 x 11 x 24, a plain write 0.8. A GPU has such a maximum for 32 bits
-    only (`wide`), and does it with a loop of compare-and-swap for 16.
+    location, channel, value: [boxes, M] (uint8, int32, uint8). location = row << 4 | column; tokens outside the box
+    are dropped. "Later wins" is a maximum over (position in the list, value): a plain scatter with duplicate indices
+    has no defined order in XLA. The maximum needs 16 bits for up to 256 tokens, which also halves the memory traffic;
+    on one CPU core it takes 1.3 us for 200 tokens into 11 x 11 x 24, a plain write 0.8. A GPU has such a maximum for 32
+    bits only (`wide`), and does it with a loop of compare-and-swap for 16.
     """
     size = height * width * num_channels
     # One spare cell at the end of every box takes what is dropped, so that all indices are in bounds.
@@ -100,7 +99,7 @@ def scatter_unique_tokens(
 def _cells(
     location: jax.Array, channel: jax.Array, height: int, width: int, num_channels: int
 ) -> tuple[jax.Array, jax.Array]:
-    """Whether each token is inside the box, bool [N, M], and its index in the flat box, int32 [N, M]."""
+    """Whether each token is inside the box, bool [boxes, M], and its index in the flat box, int32 [boxes, M]."""
     row = (location >> 4).astype(jnp.int32)
     column = (location & 15).astype(jnp.int32)
     inside = (location != 255) & (row < height) & (column < width) & (channel >= 0) & (channel < num_channels)

@@ -1,4 +1,4 @@
-"""The categorical distribution over flat actions. Symbols: N states, F flat actions."""
+"""The categorical distribution over F flat actions, for n states."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import jax.numpy as jnp
 
 
 def entropy(log_probs: jax.Array) -> jax.Array:
-    """-sum p log p of log_probs [N, F]: float32 [N]. An action with probability 0 adds 0."""
+    """-sum p log p of log_probs [n, F]: float32 [n]. An action with probability 0 adds 0."""
     probs = jnp.exp(log_probs)
     return -jnp.sum(jnp.where(probs > 0, probs * log_probs, 0.0), axis=-1)
 
 
 def sample(key: jax.Array, log_probs: jax.Array) -> jax.Array:
-    """Flat actions int32 [N] drawn by the Gumbel-max trick (Gumbel 1954). Consumes the key."""
+    """Flat actions int32 [n] drawn by the Gumbel-max trick (Gumbel 1954). Consumes the key."""
     noise = jax.random.gumbel(key, log_probs.shape, log_probs.dtype)
     return jnp.argmax(log_probs + noise, axis=-1).astype(jnp.int32)
 
 
 def pick(log_probs: jax.Array, flat_action: jax.Array) -> jax.Array:
-    """log_probs[n, flat_action[n]] as a masked sum, whose gradient is dense where a gather's would be a scatter."""
+    """log_probs[i, flat_action[i]] as a masked sum, whose gradient is dense where a gather's would be a scatter."""
     index = jnp.arange(log_probs.shape[-1], dtype=jnp.int32)
     return jnp.sum(jnp.where(index[None, :] == flat_action[:, None], log_probs, 0.0), axis=-1)
 
 
 def flat_index(actions: jax.Array, offsets: jax.Array, max_args: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Flat indices int32 [N] of (type, argument) pairs [N, 2], and bool [N]: whether the pair is in the table.
+    """Flat indices int32 [n] of (type, argument) pairs [n, 2], and bool [n]: whether the pair is in the table.
 
     offsets, max_args: int32 [number of types].
     """

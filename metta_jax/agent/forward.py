@@ -1,6 +1,6 @@
 """One pass of an agent: tokens in, action statistics and recurrent state out.
 
-B environments' agents, T steps, M tokens, F flat actions, N = B * T rows, batch first.
+B agents or rows, T steps, M tokens, F flat actions; B * T is ordered batch first, and T is 1 when acting.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from metta_jax.agent.tables import AgentTables
 
 
 class PolicyOutput(NamedTuple):
-    """What a policy says of N rows. N = B in acting mode, B * T in evaluating mode, batch first."""
+    """What a policy says of B * T observations, batch first; T is 1 when acting."""
 
     action: jax.Array  # int32 [B, 2] (acting) or [B, T, 2] (evaluating): type and argument
-    logprob: jax.Array  # float32 [N], of the action
-    entropy: jax.Array  # float32 [N]
-    value: jax.Array  # float32 [N, 1]
-    log_probs: jax.Array  # float32 [N, F], of all flat actions
+    logprob: jax.Array  # float32 [B * T], of the action
+    entropy: jax.Array  # float32 [B * T]
+    value: jax.Array  # float32 [B * T, 1]
+    log_probs: jax.Array  # float32 [B * T, F], of all flat actions
 
 
 def make_context(
@@ -46,7 +46,7 @@ def make_context(
 
 
 def run_network(network: nn.Module, params: Mapping[str, Any], context: Context) -> tuple[NetworkOutput, Recurrent]:
-    """The network's output for all N rows, and the state after the last step."""
+    """The network's output for all B * T observations, and the state after the last step."""
     # Parameters from a file may be NumPy arrays, which a traced index cannot read.
     params = jax.tree.map(jnp.asarray, params)
     return network.apply({"params": params}, context)  # type: ignore[return-value]
@@ -84,7 +84,7 @@ def evaluate(
     action: jax.Array,
     key: jax.Array | None,
 ) -> tuple[PolicyOutput, Recurrent]:
-    """Evaluating mode: observation [B, T, M, 3], reset [B, T], action [B, T, 2]; the rest comes out flat, [N, ...].
+    """Evaluating mode: observation [B, T, M, 3], reset [B, T], action [B, T, 2]; the rest comes out flat, [B * T, ...].
 
     The log-probability of a pair outside the action table is NaN: nothing traced can raise. With a key dropout is on.
     """

@@ -21,7 +21,7 @@ class Node:
     source_shapes: tuple[Shape, ...]
     source_rows: tuple[int, ...]
     shape: Shape
-    rows: int  # arrays have this many times N rows
+    rows: int  # arrays have this many times B * T rows
 
     @property
     def name(self) -> str:
@@ -43,10 +43,10 @@ class Graph:
 
     @property
     def core_and_heads(self) -> frozenset[str]:
-        """The components that compute in float32 whatever the compute dtype: the memory and the heads behind it.
+        """The components that compute in float32 whatever the compute dtype: the recurrent core and the heads after it.
 
         A state records an observation in small differences: rounded to the 8 bits of bfloat16 they are gone, and
-        log-probabilities are off by hundredths, which is as much as a step of PPO changes them. The memory would carry
+        log-probabilities are off by hundredths, which is as much as a step of PPO changes them. The state would carry
         its roundings on, and they are not the same in one step and in a loop over steps.
         """
         names = {"_core_", "_value_", "_action_", "_action_embeds_"}

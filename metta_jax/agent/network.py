@@ -19,14 +19,14 @@ Recurrent = tuple[jax.Array, jax.Array]
 
 
 class NetworkOutput(flax.struct.PyTreeNode):
-    """What a network says about N = B * T observations: logits float32 [N, F], value float32 [N, 1]."""
+    """What a network says about B * T observations: logits float32 [B * T, F], value float32 [B * T, 1]."""
 
     logits: jax.Array
     value: jax.Array
 
 
 class ArchitectureOutput(flax.struct.PyTreeNode):
-    """What a Flax module of the user returns; leading axes may be [N] or [B, T], batch first.
+    """What a Flax module of the user returns; leading axes may be [B * T] or [B, T], batch first.
 
     value: one number per observation. Then either logits [..., F], or features [..., any]: those get the head of the
     presets (action embeddings by name, MettaActorSingleHead), so that the policy can play worlds with other actions.
@@ -58,7 +58,7 @@ class Architecture(Protocol):
 
 
 class ComponentNetwork(nn.Module):
-    """Run every component of a graph once; the memory and what follows from it in float32."""
+    """Run every component of a graph once; the recurrent core and what follows from it in float32."""
 
     graph: Graph
     dtype: Any = jnp.float32

@@ -21,7 +21,7 @@ class Policy(Protocol):
     """A recurrent policy with a value, as pure functions over its parameters.
 
     Inherit from it: what has a value or a body here is optional then. `metta_jax.rl.check_policy` tests an instance.
-    B rows, T slots, M observation tokens, F flat actions, H hidden units.
+    B rows, T slots, M observation tokens, F flat actions, L layers of H hidden units.
     """
 
     num_flat_actions: int  # F: the number of (type, argument) pairs
@@ -43,7 +43,7 @@ class Policy(Protocol):
         ...
 
     def initial_state(self, batch_size: int) -> Recurrent:
-        """Two float32 arrays [layers, batch_size, H] of zeros. A policy without memory has one layer and H = 1."""
+        """Two float32 arrays [L, batch_size, H] of zeros. A policy without recurrent state has L = H = 1."""
         ...
 
     def apply(

@@ -14,12 +14,12 @@ from metta_jax.mettagrid.spaces import ActionSpace
 
 
 class AgentTables(flax.struct.PyTreeNode):
-    """Lookup tables of a bound agent; F flat actions, K action types.
+    """Lookup tables of a bound agent.
 
     feature_remap: int32 [256], environment feature id -> policy feature id, 255 = dropped.
     feature_normalization: float32 [256] by policy feature id.
     action_rows: int32 [F], rows of the action embedding table.
-    flat_actions: int32 [F, 2]. action_offsets, max_args: int32 [K].
+    flat_actions: int32 [F, 2]. action_offsets, max_args: int32 [action_types].
     """
 
     feature_remap: jax.Array

@@ -177,7 +177,7 @@ class KickstartConfig(Config, frozen=True):
 
 
 class RecurrenceConfig(Config, frozen=True):
-    """What happens to the policy's memory."""
+    """What happens to the recurrent state."""
 
     reset_at_episode_end: bool = Field(
         default=True,
@@ -185,8 +185,8 @@ class RecurrenceConfig(Config, frozen=True):
     )
     initial_state: Literal["stored", "zero"] = Field(
         default="stored",
-        description="What a row starts from in training: the memory of the rollout ('stored', default: the first "
-        "update then sees the very policy that acted), or nothing ('zero', as in MettaGrid's trainer).",
+        description="What a row starts from in training: the state that the rollout had ('stored', default: the first "
+        "update then sees the very policy that acted), or zeros ('zero', as in MettaGrid's trainer).",
     )
 
 

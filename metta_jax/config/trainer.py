@@ -72,8 +72,8 @@ class TrainerConfig(Config, frozen=True):
     )
     bptt_horizon: PositiveInt = Field(
         default=64,
-        description="Steps over which gradients run back through the memory; divides `minibatch_size`. Default: chosen "
-        "without a search.",
+        description="Steps over which gradients run back through the recurrent state; divides `minibatch_size`. "
+        "Default: chosen without a search.",
     )
     update_epochs: PositiveInt32 = Field(
         default=1, description="Passes of an update over its rollout. Default: one, which is enough for a large batch."
@@ -136,7 +136,7 @@ class TrainerConfig(Config, frozen=True):
         default="./train_dir", description="Where the run's files go. Default: a directory below the current one."
     )
     recurrence: RecurrenceConfig = Field(
-        default_factory=RecurrenceConfig, description="What happens to the policy's memory."
+        default_factory=RecurrenceConfig, description="What happens to the recurrent state."
     )
     advantage: AdvantageConfig = Field(
         default_factory=AdvantageConfig, description="What the advantage knows about the end of a row or an episode."

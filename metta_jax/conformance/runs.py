@@ -1,6 +1,6 @@
 """A recorded run: one episode (or a part of one) of the original engine, in an `.npz` file.
 
-T steps, A agents, K observation tokens, C converters, I inventory items.
+T steps, A agents, M observation tokens, C converters, I items.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import numpy as np
 _ARRAYS = {
     "actions": ("TA2", "int32"),
     "orders": ("TA", "int32"),
-    "initial_obs": ("AK3", "uint8"),
-    "obs": ("TAK3", "uint8"),
+    "initial_obs": ("AM3", "uint8"),
+    "obs": ("TAM3", "uint8"),
     "rewards": ("TA", "float32"),
     "episode_rewards_t": ("TA", "float32"),
     "terminals": ("TA", "bool"),
@@ -39,8 +39,8 @@ class RecordedRun:
       seed: the original's seed, which `orders` follow from.
       actions: int32 [T, A, 2].
       orders: int32 [T, A], the agents in the order in which they acted.
-      initial_observation: uint8 [A, K, 3].
-      observation: uint8 [T, A, K, 3], after each step.
+      initial_observation: uint8 [A, M, 3].
+      observation: uint8 [T, A, M, 3], after each step.
       reward: float32 [T, A], after statistic rewards and sharing.
       episode_return: float32 [T, A], running sums before sharing.
       terminated, truncated, action_success: bool [T, A].

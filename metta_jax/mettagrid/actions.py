@@ -29,7 +29,7 @@ _COLOR_SHIFTS = (1, 255, 63, 193)  # by argument, modulo 256
 
 
 class Appearance(NamedTuple):
-    """What an action that resolves alone may change about its agent, `[B, A]`."""
+    """What an action that resolves alone may change about its agent, `[N, A]`."""
 
     orientation: jax.Array  # int32
     color: jax.Array  # uint8
@@ -37,7 +37,7 @@ class Appearance(NamedTuple):
 
 
 EffectFn: TypeAlias = Callable[[Appearance, jax.Array], Appearance]
-"""The appearance of agents, and the arguments of their actions, int32 [B, A] -> their appearance afterwards. The
+"""The appearance of agents, and the arguments of their actions, int32 [N, A] -> their appearance afterwards. The
 result counts for the agents that do the action, whose arguments are valid."""
 
 

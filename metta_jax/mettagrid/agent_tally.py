@@ -13,7 +13,7 @@ from metta_jax.mettagrid.types import Layout
 
 
 def agent_tally(layout: Layout, group: jax.Array, intent: Intent, body: Body, blows: Blows, deeds: Deeds) -> Tally:
-    """`[B, A, K]`, in the order of `agent_stats`. `group` `[B, A]`."""
+    """`[N, A, K]`, in the order of `agent_stats`. `group` `[N, A]`."""
     level, outcome = layout.stats, body.outcome
 
     def happened(*masks: jax.Array) -> Tally:

@@ -1,7 +1,7 @@
 """The first pass over the agents of a step: attacks, and actions of no valid type.
 
 No agent moves in this pass, so all targets are known at its start. Agents that neither attack nor are attacked
-act at once; the others act in rounds, see `grid_kernels.turns`. L lanes of a round.
+act at once; the others act in rounds, see `grid_kernels.turns`.
 """
 
 from typing import NamedTuple
@@ -21,12 +21,12 @@ from metta_jax.mettagrid.types import EnvParams, EnvState, Layout
 class Blows(NamedTuple):
     """The attacks of a step, by attacker, and how often each agent was hit."""
 
-    target: jax.Array  # int32 [B, A], -1 for none
-    blocked: jax.Array  # bool [B, A]
-    hits: jax.Array  # bool [B, A]
-    wasted: jax.Array  # bool [B, A]
-    stolen: jax.Array  # int16 [B, A, I]
-    hit_by: jax.Array  # int16 [B, A, G]: by attackers of each other group
+    target: jax.Array  # int32 [N, A], -1 for none
+    blocked: jax.Array  # bool [N, A]
+    hits: jax.Array  # bool [N, A]
+    wasted: jax.Array  # bool [N, A]
+    stolen: jax.Array  # int16 [N, A, I]
+    hit_by: jax.Array  # int16 [N, A, G]: by attackers of each other group
 
 
 class _Fight(NamedTuple):
@@ -100,7 +100,7 @@ def _hit(
     victim: jax.Array,
     hits: jax.Array,
 ) -> _Fight:
-    """The acting agents attack `victim` `[B, L]` where `hits` `[B, L]`."""
+    """The acting agents attack `victim` `[N, lanes]` where `hits` `[N, lanes]`."""
     rules, (body, blows) = params.rules, fight
     agents = jnp.arange(layout.num_agents, dtype=jnp.int32)[None]
     agent = agents if turn.agent is None else turn.agent

@@ -16,8 +16,8 @@ class BatchEnv(Protocol):
     """N environments of A agents each that reset themselves, as pure functions.
 
     An instance never changes: what is compiled for it is kept with it. Inherit from this class: attributes with a value
-    here are optional then. `metta_jax.rl.check_env` tests an instance. M are
-    the observation tokens, see `docs/engine.md`.
+    here are optional then. `metta_jax.rl.check_env` tests an instance. M is the
+    number of observation tokens, see `docs/engine.md`.
     """
 
     num_envs: int  # N

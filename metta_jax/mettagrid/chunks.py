@@ -29,7 +29,8 @@ def in_chunks(
       num_envs: N.
       fn: returns a new `carry`, which goes from chunk to chunk, a new `state`, and what else belongs to its
         environments.
-      rules: `[1, ...]`, `[T, ...]` or `[N, ...]`; shared: whether every chunk sees them whole, not its own `[N, ...]`.
+      rules: `[1, ...]`, `[tasks, ...]` or `[N, ...]`; shared: whether every chunk sees them whole, not its part of
+        `[N, ...]`.
       state, batch: pytrees of `[N, ...]`, of which a chunk sees its part; None for none.
     """
     size = chunk_size(num_envs, layout)

@@ -232,7 +232,7 @@ def _game_and_maps(
 
 
 def drawn_keys(state: EnvState, num_agents: int) -> jax.Array:
-    """`[B, A]` sort keys of a random order for every environment, from its key and its step."""
+    """`[N, A]` sort keys of a random order for every environment, from its key and its step."""
     if num_agents == 1:
         return jnp.zeros((state.step.shape[0], 1), jnp.uint32)
     keys = jax.vmap(jax.random.fold_in)(state.key, state.step)

@@ -5,7 +5,7 @@
     params = env.params.replace(maps=map_fn(key))          # a pool of this one map
     state, timestep = env.reset(params, key, map_index=0)
 
-All of it may be transformed by `jax.jit` and `jax.vmap`. Letters: H rows and W columns of a map, R rooms of n cells.
+All of it may be transformed by `jax.jit` and `jax.vmap`. R rooms have n cells each.
 """
 
 from __future__ import annotations
@@ -73,12 +73,12 @@ def scattered(key: jax.Array, template: np.ndarray, cells: np.ndarray, things: n
 
     Args:
       key: typed key, used up.
-      template: int32 [H, W], the map without them.
-      cells: int [R, n], the cells of each room, row W + column.
+      template: int32 [height, width], the map without them.
+      cells: int [R, n], the cells of each room, `row * width + column`.
       things: int32 [k], the same ones for each room; k is at most n.
 
     Returns:
-      int32 [H, W].
+      int32 [height, width].
     """
     filled = jnp.asarray(np.pad(things, (0, cells.shape[1] - len(things)), constant_values=0), jnp.int32)
     keys = jax.random.split(key, len(cells))
@@ -105,7 +105,7 @@ def map_of_kinds(layout: Layout, swappable: Sequence[bool], kinds: jax.Array) ->
     Args:
       layout: of the game. The map has exactly `num_agents` agents, and not more converters and blocks than it.
       swappable: for each of `layout.wall_names`, whether agents can change places with it.
-      kinds: int32 [H, W], indices of `kind_names`; not larger than the layout.
+      kinds: int32 [height, width], indices of `kind_names`; not larger than the layout.
 
     Returns:
       `Maps` without its leading axis.

@@ -22,9 +22,9 @@ from metta_jax.mettagrid.types import EnvParams, EnvState, Layout
 class Deeds(NamedTuple):
     """What the agents did in this pass, for the statistics."""
 
-    swapped: jax.Array  # int32 [B, A]: the name of what each swapped with, wall names, then agents; -1 for nothing
-    took: jax.Array  # int32 [B, A, I]: what each took out of a converter
-    gave: jax.Array  # int32 [B, A, I]: what each put into one
+    swapped: jax.Array  # int32 [N, A]: the name of what each swapped with, wall names, then agents; -1 for nothing
+    took: jax.Array  # int32 [N, A, I]: what each took out of a converter
+    gave: jax.Array  # int32 [N, A, I]: what each put into one
 
 
 def main_pass(
@@ -83,7 +83,7 @@ def _move(
     frozen: jax.Array,
     thawing: jax.Array,
 ) -> tuple[EnvState, jax.Array, jax.Array]:
-    """Moves and swaps; also `[B, A]` who moved, and with what name of thing each swapped."""
+    """Moves and swaps; also `[N, A]` who moved, and with what name of thing each swapped."""
     move, swap = layout.action("move"), layout.action("swap")
     if move < 0 and swap < 0:
         return state, jnp.zeros(doing.shape, bool), jnp.full(doing.shape, -1, jnp.int32)
@@ -110,7 +110,7 @@ def _move(
 
 
 def _act_alone(layout: Layout, state: EnvState, intent: Intent, doing: jax.Array) -> tuple[EnvState, jax.Array]:
-    """Actions that affect no other agent; also `[B, A]` who did one, which always succeeds."""
+    """Actions that affect no other agent; also `[N, A]` who did one, which always succeeds."""
     agent = Appearance(state.orientation, state.color, state.glyph)
     acted = [jnp.zeros(doing.shape, bool)]
     for index, action in enumerate(layout.actions):

@@ -23,7 +23,7 @@ def stat_rewards(layout: Layout, rules: Rules, state: EnvState, reward: jax.Arra
     """Add what the rewarded statistics gained in value in this step.
 
     Returns:
-      The new reward and the value of all rewarded statistics, float32 [B, A] each.
+      The new reward and the value of all rewarded statistics, float32 [N, A] each.
     """
     total = jnp.zeros_like(reward)
     for k in range(len(layout.stat_rewards)):
@@ -61,7 +61,7 @@ def share_rewards(rules: Rules, state: EnvState, reward: jax.Array) -> jax.Array
 
 
 def _read_stat(rules: Rules, state: EnvState, k: int) -> tuple[jax.Array, jax.Array]:
-    """Value `[B, A]` of the k-th rewarded statistic of each agent, and whether the agent has it."""
+    """Value `[N, A]` of the k-th rewarded statistic of each agent, and whether the agent has it."""
     index, kind = (pick(x[..., k], state.group) for x in (rules.stat_index, rules.stat_kind))
     stats = state.agent_stats
     assert stats is not None  # the layout keeps statistics where they are rewarded

@@ -1,8 +1,8 @@
 """Descriptions of an environment's actions and observations.
 
-Flat actions are one categorical choice over the valid (type, argument) pairs. Symbols: F = number of flat actions.
-Pair k of the table is the k-th valid pair in the order of the types, then of the arguments: k = type + sum of max_arg
-over the earlier types + argument.
+Flat actions are one categorical choice over the valid (type, argument) pairs. Pair k of the table is the
+k-th valid pair in the order of the types, then of the arguments: k = type + sum of max_arg over the earlier types +
+argument.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class ActionSpace:
 
     @property
     def num_flat_actions(self) -> int:
-        """F = sum of (max_arg + 1)."""
+        """F: the sum of max_arg + 1 over all types."""
         return sum(self.max_args) + len(self.max_args)
 
     @property

@@ -121,7 +121,7 @@ def no_stats(shape: tuple[int, ...], level: StatsLevel) -> Stats | None:
 
 
 def record(stats: Stats | None, step: jax.Array, tally: Tally) -> Stats | None:
-    """Add what a step brought, `tally` `[B, n, K]`, to statistics `[B, n, K]`. `step` is int32 [B]."""
+    """Add what a step brought, `tally` `[N, n, K]`, to statistics `[N, n, K]`. `step` is int32 [N]."""
     if stats is None:
         return None
     value = stats.value + tally.amount.astype(jnp.float32)
@@ -131,7 +131,7 @@ def record(stats: Stats | None, step: jax.Array, tally: Tally) -> Stats | None:
 
 
 def record_rows(stats: Stats | None, step: jax.Array, row: jax.Array, tally: Tally, where: jax.Array) -> Stats | None:
-    """Add `tally` `[B, m, K]` to the rows `row` int32 [B, m] of statistics `[B, n, K]` where `where` `[B, m]`.
+    """Add `tally` `[N, m, K]` to the rows `row` int32 [N, m] of statistics `[N, n, K]` where `where` `[N, m]`.
 
     The rows that are written must differ.
     """
@@ -164,7 +164,7 @@ def _more(updates: jax.Array, number: jax.Array | int) -> jax.Array:
 
 
 def record_counts(stats: Stats | None, counts: jax.Array, step: jax.Array) -> Stats | None:
-    """Add `counts` int32 [B, owners, k] to the first k statistics of every owner, as updates by 1 each."""
+    """Add `counts` int32 [N, owners, k] to the first k statistics of every owner, as updates by 1 each."""
     if stats is None:
         return None
     level: StatsLevel = "totals" if stats.meta is None else "full"
@@ -174,7 +174,7 @@ def record_counts(stats: Stats | None, counts: jax.Array, step: jax.Array) -> St
 
 
 def record_tokens(stats: Stats | None, num_tokens: jax.Array, room: int, step: jax.Array) -> Stats | None:
-    """Count the observations of one step: `num_tokens` `[B, A]` before the cut. `stats` is `[B, 1, 3]`."""
+    """Count the observations of one step: `num_tokens` `[N, A]` before the cut. `stats` is `[N, 1, 3]`."""
     if stats is None:
         return None
     written = jnp.minimum(num_tokens, room)

@@ -1,7 +1,7 @@
 """Reset and step: the order in which things happen. The named scopes are the stages that a profile shows.
 
-Everything here has a leading axis B of environments; `MettaGrid` gives the functions for one. Rules have a leading axis
-of 1, shared by all environments, or B.
+Everything here has a leading axis N of environments; `MettaGrid` gives the functions for one. Rules have a leading axis
+of 1, shared by all environments, or N.
 """
 
 import jax
@@ -23,7 +23,7 @@ from metta_jax.mettagrid.types import LAST_STEP, EnvParams, EnvState, Layout, Ru
 
 
 def reset(layout: Layout, params: EnvParams, key: jax.Array, map_index: jax.Array) -> tuple[EnvState, TimeStep]:
-    """Start an episode on map `map_index`, int32 [B]; `key`, `[B]`, decides the orders of agents."""
+    """Start an episode on map `map_index`, int32 [N]; `key`, `[N]`, decides the orders of agents."""
     state = initial_state(layout, params, key, map_index)
     zeros = jnp.zeros((map_index.shape[0], layout.num_agents), jnp.float32)
     actions = jnp.zeros((*zeros.shape, 2), jnp.int32)
@@ -39,8 +39,8 @@ def step(
     """Play one step.
 
     Args:
-      actions: int32 [B, A, 2], type and argument; any value is allowed.
-      keys: uint32 [B, A], unique within an environment: agents with smaller keys act first, see `grid_kernels.turns`.
+      actions: int32 [N, A, 2], type and argument; any value is allowed.
+      keys: uint32 [N, A], unique within an environment: agents with smaller keys act first, see `grid_kernels.turns`.
     """
     rules = params.rules
     state = state.replace(step=jnp.minimum(state.step, LAST_STEP - 1) + 1)
@@ -144,7 +144,7 @@ def _convert(rules: Rules, state: EnvState) -> EnvState:
 
 
 def _output_items(rules: Rules, layout: Layout, kind: jax.Array) -> jax.Array:
-    """bool [B, C, I]: what each converter makes."""
+    """bool [N, C, I]: what each converter makes."""
     item = jnp.arange(layout.num_items, dtype=jnp.int32)[None, None, None]
     makes = (rules.recipe.output_item[..., None] == item) & (rules.recipe.output_amount[..., None] > 0)
     return pick(jnp.any(makes, axis=2), kind)

@@ -1,6 +1,6 @@
 """Several games in one compiled program: one set of shapes, and the numbers of every game stacked.
 
-T games, called tasks. What games may differ in: every number, their objects, items, groups, rewarded statistics and
+The games are called tasks. What they may differ in: every number, their objects, items, groups, rewarded statistics and
 actions, and the number and size of their maps. What they must have in common, because it decides what an agent is: the
 number of agents, the size of observations and the global tokens in them, the rule of resource rewards, and the number
 of glyphs.
@@ -36,7 +36,7 @@ _COMMON = ("obs_height", "obs_width", "num_tokens", "global_tokens", "reward_rul
 
 
 class TaskGrid(MettaGrid):
-    """Games with one set of shapes. `params.rules` has a leading axis T; `reset` and `step` take `task_params`.
+    """Games with one set of shapes. `params.rules` has a leading axis of tasks; `reset` and `step` take `task_params`.
 
     Args:
       configs: the rules of each task.
@@ -120,7 +120,7 @@ def task_params(params: EnvParams, task: jax.Array | int) -> EnvParams:
 
 
 def stack_rules(rules: Sequence[Rules]) -> Rules:
-    """Rules of one layout with a leading axis T; recipes get the slots of the longest one."""
+    """Rules of one layout with a leading axis of tasks; recipes get the slots of the longest one."""
 
     def padded(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         full = np.zeros(shape, x.dtype)

@@ -1,7 +1,7 @@
 """Tokens of every object, made once a step; observations then only copy them.
 
-Inside a batch all arrays have a leading axis B; those of rules have 1 (shared) or B. R token rows: the empty cell, wall
-names, agents, converters, and what each agent sees of the episode. K tokens a row.
+Inside a batch all arrays have a leading axis N; those of rules have 1 (shared) or N. R token rows: the empty cell, wall
+names, agents, converters, and what each agent sees of the episode. A row has `row_size` tokens.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ UNUSED = 0xFFFF
 
 
 class Rows(NamedTuple):
-    """Token rows of some objects: `tokens` uint16 [B, n, K], `num_tokens` int32 [B, n]."""
+    """Token rows of some objects: `tokens` uint16 [N, n, row_size], `num_tokens` int32 [N, n]."""
 
     tokens: jax.Array
     num_tokens: jax.Array
@@ -33,9 +33,9 @@ class Rows(NamedTuple):
 def observe_agents(
     layout: Layout, params: EnvParams, state: EnvState, actions: jax.Array, reward: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Observations, uint8 [B, A, T, 3], and the number of tokens before the cut, int32 [B, A].
+    """Observations, uint8 [N, A, M, 3], and the number of tokens before the cut, int32 [N, A].
 
-    `actions` int32 [B, A, 2] and `reward` float32 [B, A] are those that the observation shows.
+    `actions` int32 [N, A, 2] and `reward` float32 [N, A] are those that the observation shows.
     """
     sections = [
         _empty(layout, state),
@@ -145,12 +145,12 @@ def _item_tokens(layout: Layout, amount: jax.Array) -> jax.Array:
 
 
 def _planes(x: jax.Array) -> jax.Array:
-    """`[B, n, I]` to `[I, B * n]`."""
+    """`[N, n, I]` to `[I, N * n]`."""
     return x.reshape(x.shape[0] * x.shape[1], x.shape[2]).T
 
 
 def _pack(layout: Layout, fixed: list[jax.Array], tokens: list[jax.Array], present: list[jax.Array]) -> Rows:
-    """Rows of the `fixed` `[B, n]` tokens followed by those of `tokens` `[C, B * n]` that are present."""
+    """Rows of the `fixed` `[N, n]` tokens followed by those of `tokens` `[candidates, N * n]` that are present."""
     shape = fixed[0].shape
     candidates = jnp.concatenate(tokens)
     rest, count = pack_tokens(candidates, jnp.concatenate(present), candidates.shape[0])
@@ -159,13 +159,13 @@ def _pack(layout: Layout, fixed: list[jax.Array], tokens: list[jax.Array], prese
 
 
 def _rows(layout: Layout, tokens: jax.Array, count: jax.Array) -> Rows:
-    """Pad rows `[B, n, k]` to K tokens."""
+    """Pad rows `[N, n, k]` to `row_size` tokens."""
     missing = layout.row_size - tokens.shape[-1]
     return Rows(jnp.pad(tokens, ((0, 0), (0, 0), (0, missing))), count)
 
 
 def _input_amounts(layout: Layout, rules: Rules) -> jax.Array:
-    """int32 [P, R, I]: recipes by item."""
+    """int32 [1 or N, R, I]: recipes by item."""
     item = jnp.arange(layout.num_items, dtype=jnp.int32)[None, None, None]
     uses = rules.recipe.input_item[..., None] == item
     return jnp.sum(jnp.where(uses, rules.recipe.input_amount[..., None], 0), axis=2, dtype=jnp.int32)

@@ -24,19 +24,19 @@ from metta_jax.mettagrid.types import EnvParams, EnvState, Layout
 class Trades(NamedTuple):
     """The results of a step's exchanges, by agent."""
 
-    success: jax.Array  # bool [B, A]
-    took: jax.Array  # int32 [B, A, I]
-    gave: jax.Array  # int32 [B, A, I]
+    success: jax.Array  # bool [N, A]
+    took: jax.Array  # int32 [N, A, I]
+    gave: jax.Array  # int32 [N, A, I]
 
 
 class _Market(NamedTuple):
-    inventory: jax.Array  # int16 [B, A, I]
-    purse: Purse  # [B, A]
+    inventory: jax.Array  # int16 [N, A, I]
+    purse: Purse  # [N, A]
     trades: Trades
-    converter: Converter  # [B, A]: what each agent faces
-    counts: jax.Array  # int32 [B, A, 5]: what happened to it, see `Counts`
-    added: Tally  # [B, A, I]: what was put into it
-    removed: Tally  # [B, A, I]: what was taken out
+    converter: Converter  # [N, A]: what each agent faces
+    counts: jax.Array  # int32 [N, A, 5]: what happened to it, see `Counts`
+    added: Tally  # [N, A, I]: what was put into it
+    removed: Tally  # [N, A, I]: what was taken out
 
 
 def no_trades(layout: Layout, shape: tuple[int, ...]) -> Trades:
@@ -56,8 +56,8 @@ def trade_all(
     """Gets and puts of all agents that face a converter.
 
     Args:
-      doing: int32 [B, A], the action that each agent may carry out, -1 for none.
-      faced: int32 [B, A], the converter ahead of each agent; others than 0..C-1 are none.
+      doing: int32 [N, A], the action that each agent may carry out, -1 for none.
+      faced: int32 [N, A], the converter ahead of each agent; others than 0..C-1 are none.
     """
     rules = params.rules
     get = layout.action("get")

@@ -1,6 +1,6 @@
 """What all actions have in common: who may act, what it costs, what a failure costs.
 
-All arrays have a leading axis B; `[B, n]` are lanes: either all agents, or one agent of every environment.
+All arrays have a leading axis N; `[N, n]` are lanes: either all agents, or one agent of every environment.
 """
 
 from typing import NamedTuple
@@ -18,7 +18,7 @@ NOTHING, INVALID_TYPE, INVALID_ARG, FROZEN, FAILED, SUCCEEDED = range(6)
 
 
 class Intent(NamedTuple):
-    """The actions of one step, `[B, A]`."""
+    """The actions of one step, `[N, A]`."""
 
     type: jax.Array  # int32 as given
     argument: jax.Array  # int32 as given
@@ -28,13 +28,13 @@ class Intent(NamedTuple):
 
 
 class Body(NamedTuple):
-    """What actions change about agents, `[B, A, ...]`."""
+    """What actions change about agents, `[N, A, ...]`."""
 
-    inventory: jax.Array  # int16 [B, A, I]
-    frozen: jax.Array  # int32 [B, A]
+    inventory: jax.Array  # int16 [N, A, I]
+    frozen: jax.Array  # int32 [N, A]
     purse: Purse
-    outcome: jax.Array  # int32 [B, A]
-    lost: Tally  # [B, A, I]: items that went, to robbers, into converters, for defenses and costs
+    outcome: jax.Array  # int32 [N, A]
+    lost: Tally  # [N, A, I]: items that went, to robbers, into converters, for defenses and costs
 
 
 def read_intent(layout: Layout, actions: jax.Array, keys: jax.Array) -> Intent:
@@ -57,7 +57,7 @@ def begin(layout: Layout, rules: Rules, body: Body, intent: Intent, acts: jax.Ar
     """Why acting agents cannot act, for all lanes: an outcome up to FROZEN or FAILED (cannot pay), or SUCCEEDED so far.
 
     Returns:
-      The outcome `[B, A]`, NOTHING where an agent does not act, and the inventory after looking up what is required.
+      The outcome `[N, A]`, NOTHING where an agent does not act, and the inventory after looking up what is required.
     """
     outcome = jnp.where(intent.is_valid_arg, SUCCEEDED, INVALID_ARG)
     outcome = jnp.where(intent.is_valid_arg & (body.frozen > 0), FROZEN, outcome)
@@ -75,7 +75,7 @@ def begin(layout: Layout, rules: Rules, body: Body, intent: Intent, acts: jax.Ar
 def finish(layout: Layout, rules: Rules, body: Body, intent: Intent, group: jax.Array, outcome: jax.Array) -> Body:
     """Take what successful actions consume, and the penalties and frozen ticks of the others, of all lanes.
 
-    `group` `[B, n]` are the groups of the lanes' agents.
+    `group` `[N, n]` are the groups of the lanes' agents.
     """
     body = body._replace(outcome=jnp.where(outcome != NOTHING, outcome, body.outcome))
     fails = (outcome == FAILED) | (outcome == INVALID_TYPE) | (outcome == INVALID_ARG)

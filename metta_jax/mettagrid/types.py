@@ -1,7 +1,7 @@
 """What an environment is made of: static shapes, numbers, state, and what a step returns.
 
-Letters: B environments, A agents, I items, C converters, W wall names, R converter names, G group names, N enabled
-actions, M maps, S padded cells. Types are shown for one environment; a batch has a leading axis B everywhere.
+Letters: N environments, A agents, I items, C converters, G groups, K statistics; here also W wall names, R converter
+names. Types are shown for one environment; a batch has a leading axis N everywhere.
 """
 
 from collections.abc import Callable
@@ -70,7 +70,7 @@ class Layout:
 
     @property
     def row_size(self) -> int:
-        """K: the most tokens that an object, or what an agent sees of the episode, can have."""
+        """The most tokens that an object, or what an agent sees of the episode, can have."""
         return most_tokens(self.num_items, shows_recipes=self.shows_recipes, global_tokens=self.global_tokens)
 
     # Object codes on the grid: 0 empty, then wall names, agents, converters, and single blocks.
@@ -106,14 +106,14 @@ class Rules(flax.struct.PyTreeNode):
     failure_penalty: jax.Array  # float32 [G]
     limit: jax.Array  # int32 [G, I]
     weights: Weights  # [G, I]
-    stat_weight: jax.Array  # float32 [G, K], 0 for none
-    stat_maximum: jax.Array  # float32 [G, K], the largest one for none
-    stat_index: jax.Array  # int32 [G, K]: where the statistic stands among those of an agent, -1 if it has none
-    stat_kind: jax.Array  # int32 [G, K]: index in `stats.DERIVED` of what is read of it
+    stat_weight: jax.Array  # float32 [G, stat_rewards], 0 for none
+    stat_maximum: jax.Array  # float32 [G, stat_rewards], the largest one for none
+    stat_index: jax.Array  # int32 [G, stat_rewards]: where it stands among the statistics of an agent, -1 for none
+    stat_kind: jax.Array  # int32 [G, stat_rewards]: index in `stats.DERIVED` of what is read of it
 
-    enabled: jax.Array  # bool [N]: whether this game has the action; all True unless tasks have different ones
-    required: jax.Array  # int32 [N, I], -1 = not required
-    cost: jax.Array  # int32 [N, I]: consumed on success, 0 if only required, -1 for neither
+    enabled: jax.Array  # bool [actions]: whether this game has the action; all True unless tasks have different ones
+    required: jax.Array  # int32 [actions, I], -1 = not required
+    cost: jax.Array  # int32 [actions, I]: consumed on success, 0 if only required, -1 for neither
     defense: jax.Array  # int32 [I], -1 = not needed
 
     wall_type: jax.Array  # int32 [W] type ids
@@ -128,14 +128,14 @@ class Rules(flax.struct.PyTreeNode):
 class Maps(flax.struct.PyTreeNode):
     """A pool of maps, as at the start of an episode."""
 
-    height: jax.Array  # int32 [M]
-    width: jax.Array  # int32 [M]
-    grid: jax.Array  # int16 [M, S] object codes
-    agent_cell: jax.Array  # int32 [M, A] padded cells
-    agent_group: jax.Array  # int32 [M, A] indices of group names
-    converter_cell: jax.Array  # int32 [M, C], 0 = there is none
-    converter_kind: jax.Array  # int32 [M, C] indices of converter names
-    block_kind: jax.Array  # int32 [M, blocks] indices of wall names
+    height: jax.Array  # int32 [maps]
+    width: jax.Array  # int32 [maps]
+    grid: jax.Array  # int16 [maps, cells] object codes
+    agent_cell: jax.Array  # int32 [maps, A] padded cells
+    agent_group: jax.Array  # int32 [maps, A] indices of group names
+    converter_cell: jax.Array  # int32 [maps, C], 0 = there is none
+    converter_kind: jax.Array  # int32 [maps, C] indices of converter names
+    block_kind: jax.Array  # int32 [maps, blocks] indices of wall names
 
 
 MapFn: TypeAlias = Callable[[jax.Array], Maps]
@@ -174,7 +174,7 @@ class EnvState(flax.struct.PyTreeNode):
     key: jax.Array  # typed key of the episode; the order of agents in step t comes from it and t
     step: jax.Array  # int32: steps played, at most LAST_STEP
     map_index: jax.Array  # int32: which map of the pool
-    grid: jax.Array  # int16 [S] object codes
+    grid: jax.Array  # int16 [cells] object codes
     cell: jax.Array  # int32 [A] padded cells: where each agent is
     orientation: jax.Array  # int32 [A]: 0 up, 1 down, 2 left, 3 right
     frozen: jax.Array  # int32 [A]: steps for which the agent can do nothing, 0 if it can
@@ -200,7 +200,7 @@ class EnvState(flax.struct.PyTreeNode):
 class TimeStep(flax.struct.PyTreeNode):
     """What a reset or a step returns."""
 
-    observation: jax.Array  # uint8 [A, T, 3]: location, feature, value; 255, 255, 255 where unused
+    observation: jax.Array  # uint8 [A, M, 3]: location, feature, value; 255, 255, 255 where unused
     reward: jax.Array  # float32 [A]: of this step, 0 after a reset
     terminated: jax.Array  # bool [A]: the episode is over, the same for all agents
     truncated: jax.Array  # bool [A]: it was cut off at the step limit, the same for all agents

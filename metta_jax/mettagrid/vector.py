@@ -70,7 +70,7 @@ class VectorState(flax.struct.PyTreeNode):
 
     env: EnvState  # [N, ...]: the running episodes
     max_steps: jax.Array  # int32 [N]: the step limit of the running episode
-    observation: jax.Array  # uint8 [N, A, T, 3]: the last one, not yet acted upon; the next one is written in its place
+    observation: jax.Array  # uint8 [N, A, M, 3]: the last one, not yet acted upon; the next one is written in its place
     task: jax.Array | None = None  # int32 [N]: the task of the running episode, None without a curriculum
     curriculum: Any = None  # the state of the curriculum, one for all environments
     maps: Maps | None = None  # [N, ...]: the maps of the running episodes, None if they are those of the pool
@@ -82,12 +82,12 @@ class VectorState(flax.struct.PyTreeNode):
 class VectorTimeStep(flax.struct.PyTreeNode):
     """What a reset or a step of N environments returns."""
 
-    observation: jax.Array  # uint8 [N, A, T, 3], the first of the new episode where one ended
+    observation: jax.Array  # uint8 [N, A, M, 3], the first of the new episode where one ended
     reward: jax.Array  # float32 [N, A]: of this step, 0 after a reset; with what groups share
     terminated: jax.Array  # bool [N, A]: the episode ended for good in this step, the same for all agents
     truncated: jax.Array  # bool [N, A]: it was cut off in this step, the same for all agents
     action_success: jax.Array  # bool [N, A]: whether the action did what it is for
-    final_observation: jax.Array  # uint8 [N, A, T, 3], the last of the old episode where one ended, else `observation`
+    final_observation: jax.Array  # uint8 [N, A, M, 3], the last of the old episode where one ended, else `observation`
     episode: EpisodeInfo  # the episodes that ended in this step
 
     def __repr__(self) -> str:
@@ -102,7 +102,7 @@ class VectorEnv:
       num_envs: N.
       staggered: the first episode of each environment gets a step limit drawn from 1..max_steps, so that episodes of a
         batch do not all end in the same step.
-      curriculum: decides the task of every episode; `env` is then a `TaskGrid`, and `params.rules` has a leading axis T
+      curriculum: decides the task of every episode; `env` is then a `TaskGrid`, and `params.rules` has a leading axis
         of its tasks. Each environment reads the rules of its own task.
       map_fn: draws a map for every episode, from a typed key, as a pool of one: `Maps` with a leading axis of 1, that
         fits in the game's arrays (see `metta_jax.mettagrid.fresh_maps`). None: episodes play the maps of the pool.
@@ -275,7 +275,7 @@ class VectorEnv:
         return state, jax.vmap(lambda key: sample(state, key))(_task_keys(keys[:-1]))
 
     def _batched(self, params: EnvParams) -> EnvParams:
-        """Parameters whose rules have a leading axis: 1 if all environments share them, N, or T with a curriculum."""
+        """Parameters whose rules have a leading axis: 1 if environments share them, N, or tasks with a curriculum."""
         if self.curriculum is not None:
             num_tasks = self.env.num_tasks if isinstance(self.env, TaskGrid) else 0
             if params.rules.max_steps.shape != (num_tasks,):

@@ -38,7 +38,7 @@ class DividedCurriculum:
         return jax.tree.map(repeat, curriculum)
 
     def merge(self, curriculum: Any, done: jax.Array, task: jax.Array, score: jax.Array) -> Any:
-        """The state `curriculum` after the episodes of a rollout: done bool, task int32, score float32 [t, N]."""
+        """The state `curriculum` after the episodes of a rollout: done bool, task int32, score float32 [steps, N]."""
 
         def exchange(done: jax.Array, task: jax.Array, score: jax.Array) -> tuple[jax.Array, jax.Array]:
             # A special task number means that no episode ended.

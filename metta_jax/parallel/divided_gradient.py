@@ -33,7 +33,7 @@ def divided_gradient(plan: TrainingPlan, mesh: Mesh) -> Callable[..., tuple[Para
     )
     # The masks of dropout are drawn for all rows at once.
     by_row = ours and not (plan.agent.mixes_rows or plan.agent.uses_dropout)
-    if mesh.size == 1 or not by_row or plan.layout.minibatch_segments % mesh.size:
+    if mesh.size == 1 or not by_row or plan.layout.rows_per_minibatch % mesh.size:
         return plan.gradient_fn
     shared, rows = PartitionSpec(), PartitionSpec(ENVS)
 
@@ -53,7 +53,7 @@ def divided_gradient(plan: TrainingPlan, mesh: Mesh) -> Callable[..., tuple[Para
             return grads, loss.replace(total=total, parts=parts)
 
         specs = jax.tree.map(lambda _: rows, minibatch)
-        by_layer = jax.tree.map(lambda _: PartitionSpec(None, ENVS), minibatch.initial_state)  # [layers, B, hidden]
+        by_layer = jax.tree.map(lambda _: PartitionSpec(None, ENVS), minibatch.initial_state)  # [L, B, H]
         return jax.shard_map(
             on_device,
             mesh=mesh,

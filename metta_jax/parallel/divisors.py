@@ -14,13 +14,13 @@ class DividedSizes:
     """What a run divides: environments, and rows of `horizon` steps of the buffer and of a minibatch."""
 
     num_envs: int
-    segments: int
-    minibatch_segments: int
+    num_rows: int
+    rows_per_minibatch: int
     horizon: int
 
     @classmethod
     def of_layout(cls, layout: BatchLayout, num_envs: int) -> Self:
-        return cls(num_envs, layout.segments, layout.minibatch_segments, layout.horizon)
+        return cls(num_envs, layout.num_rows, layout.rows_per_minibatch, layout.horizon)
 
     @classmethod
     def of_config(cls, config: TrainerConfig, num_envs: int) -> Self:
@@ -45,7 +45,7 @@ class DividedSizes:
 
     @property
     def _counts(self) -> tuple[tuple[str, int], ...]:
-        rows = (("batch_size", self.segments), ("minibatch_size", self.minibatch_segments))
+        rows = (("batch_size", self.num_rows), ("minibatch_size", self.rows_per_minibatch))
         return (("num_envs", self.num_envs), *rows)
 
     def _problem(self, name: str, count: int, num_devices: int) -> str:

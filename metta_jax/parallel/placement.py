@@ -1,8 +1,8 @@
 """Where the arrays of a training state live.
 
-N environments, A agents over all of them, S rows of the buffer. Environment i, its agents and their rows are on the
-same device if the buffer has one round, whose rows are in the order of the agents and so of the environments. Rows of
-several rounds are not.
+N environments of A agents, S rows of the buffer. Environment i, its agents and their rows are on the same device
+if the buffer has one round, whose rows are in the order of the agents and so of the environments. Rows of several
+rounds are not.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _Tree = TypeVar("_Tree")
 _DIVIDED_AXIS = {
     **dict.fromkeys(("env_state", "reward", "done", "truncated", "final_value"), 0),
     **dict.fromkeys(("experience", "episodes"), 0),
-    **dict.fromkeys(("recurrent", "teacher_recurrent"), 1),  # [layers, A, hidden]
+    **dict.fromkeys(("recurrent", "teacher_recurrent"), 1),  # [L, N * A, H]
 }
 
 

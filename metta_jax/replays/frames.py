@@ -1,6 +1,6 @@
 """What a replay needs of every step, as small arrays: stacked on the device, read on the host.
 
-Letters: N environments, A agents, I items, C converters, L blocks, T steps.
+Letters: N environments, A agents, I items, C converters, T steps.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Frame(flax.struct.PyTreeNode):
     inventory: jax.Array  # int16 [A, I], -1 = no entry
     converter_stock: jax.Array  # uint8 [C, I]
     converting: jax.Array  # bool [C]
-    block_cell: jax.Array  # int32 [L] padded cells
+    block_cell: jax.Array  # int32 [blocks] padded cells
     action: jax.Array  # int32 [A, 2]
     action_success: jax.Array  # bool [A]
     reward: jax.Array  # float32 [A], as returned
@@ -59,7 +59,7 @@ def write_frame(frames: Frame, index: jax.Array, frame: Frame) -> Frame:
 
 
 def _block_cells(layout: Layout, grid: jax.Array) -> jax.Array:
-    """Where the blocks stand, int32 [N, L]: only the grid knows. 0 for those that a map does not have."""
+    """Where the blocks stand, int32 [N, blocks]: only the grid knows. 0 for those that a map does not have."""
     if not layout.num_blocks:
         return jnp.zeros((grid.shape[0], 0), jnp.int32)
     block = grid.astype(jnp.int32) - layout.block_code

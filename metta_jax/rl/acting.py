@@ -57,7 +57,7 @@ def policy_value(
     key: jax.Array,
     reset: jax.Array | None,
 ) -> jax.Array:
-    """Value of observations uint8 [A, M, 3], float32 [A], in the chunks of `act`.
+    """Value of observations uint8 [N * A, M, 3], float32 [N * A], in the chunks of `act`.
 
     The key is needed by `apply` but nothing is drawn from it.
     """
@@ -90,6 +90,6 @@ def _in_chunks(
 
 
 def _joined(x: jax.Array, axis: int = 0) -> jax.Array:
-    """The agents of all chunks [chunks, ..., A / chunks, ...] as one axis, in their order."""
+    """The agents of all chunks [chunks, ..., agents of one, ...] as one axis, in their order."""
     x = jnp.moveaxis(x, 0, axis + 1)
     return x.reshape(*x.shape[:axis], x.shape[axis] * x.shape[axis + 1], *x.shape[axis + 2 :])

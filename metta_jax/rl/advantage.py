@@ -1,6 +1,6 @@
 """Advantages with clipped importance weights, and what is computed from them.
 
-Rows are segments, columns are slots. The reward of the action in slot t stands in slot t + 1 (see `Experience`).
+S rows of the buffer, T slots. The reward of the action in slot t stands in slot t + 1 (see `Experience`).
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def compute_advantage(
         raise ValueError(f"estimator: {estimator!r} is not one of 'importance_clipped', 'gae', 'vtrace'")
     if not values.shape == rewards.shape == dones.shape == importance.shape or values.ndim != 2:
         raise ValueError(
-            "compute_advantage: values, rewards, dones and importance must have one shape [segments, horizon], got "
+            "compute_advantage: values, rewards, dones and importance must have one shape [rows, slots], got "
             f"{values.shape}, {rewards.shape}, {dones.shape}, {importance.shape}"
         )
     given = [x is not None for x in (next_value, next_reward, next_done)]

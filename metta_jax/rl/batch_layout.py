@@ -9,29 +9,29 @@ from dataclasses import dataclass
 class BatchLayout:
     """Static sizes of one rollout.
 
-    A round is `horizon` steps of all agents. Agent i of round k writes row (k * num_agents + i) mod segments.
+    A round is `horizon` steps of all agents. Agent i of round k writes row (k * num_agents + i) mod num_rows.
     """
 
     num_agents: int  # over all environments
     horizon: int  # slots per row
-    segments: int  # rows
-    minibatch_segments: int  # rows per minibatch
+    num_rows: int  # of the buffer
+    rows_per_minibatch: int
     accumulate_minibatches: int = 1  # minibatches per optimizer step
-    chunk_segments: int | None = None  # rows of a minibatch whose gradient is computed at a time; None: all
+    rows_per_chunk: int | None = None  # rows of a minibatch whose gradient is computed at a time; None: all
     acting_chunk: int | None = None  # agents that act at a time; None: all
 
     @property
     def batch_size(self) -> int:
         """Agent steps that the buffer holds; the configuration's may be for several devices."""
-        return self.segments * self.horizon
+        return self.num_rows * self.horizon
 
     @property
     def num_rounds(self) -> int:
-        return -(-self.segments // self.num_agents)
+        return -(-self.num_rows // self.num_agents)
 
     @property
     def num_minibatches(self) -> int:
-        return self.segments // self.minibatch_segments
+        return self.num_rows // self.rows_per_minibatch
 
     @property
     def num_slots(self) -> int:
@@ -46,7 +46,7 @@ class BatchLayout:
     @property
     def rounds_fill_rows(self) -> bool:
         """Whether every round writes rows of its own, one block without a wrap."""
-        return self.segments % self.num_agents == 0
+        return self.num_rows % self.num_agents == 0
 
 
 def num_equal_chunks(num_rows: int, largest: int | None) -> int:
@@ -94,18 +94,18 @@ def create_layout(
         raise ValueError(
             f"trainer.batch_size: batch_size {batch_size} must be divisible by bptt_horizon {bptt_horizon}"
         )
-    segments, minibatch_segments = batch_size // bptt_horizon, minibatch_size // bptt_horizon
-    if num_agents > segments:
+    num_rows, rows_per_minibatch = batch_size // bptt_horizon, minibatch_size // bptt_horizon
+    if num_agents > num_rows:
         raise ValueError(
             f"batch_size ({batch_size}) is too small for {num_agents} agents. "
-            f"With bptt_horizon {bptt_horizon} it has {segments} segments, and every agent needs one of its own. "
+            f"With bptt_horizon {bptt_horizon} it has {num_rows} rows, and every agent needs one of its own. "
             f"Please set trainer.batch_size >= {num_agents * bptt_horizon} (agents x bptt_horizon), "
             "or use fewer environments."
         )
-    if segments % minibatch_segments:
+    if num_rows % rows_per_minibatch:
         raise ValueError(
-            f"Configuration error: segments ({segments}) must be divisible by minibatch_segments "
-            f"({minibatch_segments}). segments = batch_size // bptt_horizon = {batch_size} // {bptt_horizon}, "
+            f"Configuration error: segments ({num_rows}) must be divisible by minibatch_segments "
+            f"({rows_per_minibatch}). segments = batch_size // bptt_horizon = {batch_size} // {bptt_horizon}, "
             f"minibatch_segments = minibatch_size // bptt_horizon = {minibatch_size} // {bptt_horizon}."
         )
     if gradient_chunk_size is not None and gradient_chunk_size % bptt_horizon:
@@ -115,10 +115,10 @@ def create_layout(
     layout = BatchLayout(
         num_agents,
         bptt_horizon,
-        segments,
-        minibatch_segments,
+        num_rows,
+        rows_per_minibatch,
         accumulate_minibatches,
-        chunk_segments=gradient_chunk_size and gradient_chunk_size // bptt_horizon,
+        rows_per_chunk=gradient_chunk_size and gradient_chunk_size // bptt_horizon,
         acting_chunk=acting_chunk_size,
     )
     if layout.num_minibatches % accumulate_minibatches:

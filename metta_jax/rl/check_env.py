@@ -75,7 +75,7 @@ def _check_timestep(where: str, env: BatchEnv, timestep: Any) -> None:
 
 
 def _check_unique(where: str, observations: np.ndarray) -> None:
-    """`observations`: uint8 [B, M, 3]."""
+    """`observations`: uint8 [N * A, M, 3]."""
     for tokens in observations:
         keys = tokens[tokens[:, 0] != 255, :2]
         unique, count = np.unique(keys, axis=0, return_counts=True)

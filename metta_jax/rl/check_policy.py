@@ -22,9 +22,9 @@ def check_policy(policy: Policy, env: BatchEnv, key: jax.Array | None = None) ->
     """Raise ValueError, in one line that says what and where, unless `policy` keeps the contract of `Policy`.
 
     Its attributes are there; acting and evaluating give arrays of the right shapes and dtypes; log-probabilities are
-    normalized, and evaluating the recorded actions of a few steps gives what acting gave; `reset` clears the memory.
-    Observations are those of a few random steps in `env`, drawn from `key` (None: `jax.random.key(0)`). For the tests
-    of your policy.
+    normalized, and evaluating the recorded actions of a few steps gives what acting gave; `reset` clears the recurrent
+    state. Observations are those of a few random steps in `env`, drawn from `key` (None: `jax.random.key(0)`). For the
+    tests of your policy.
 
     Args:
       env: what the policy is bound to.
@@ -39,15 +39,15 @@ def check_policy(policy: Policy, env: BatchEnv, key: jax.Array | None = None) ->
         raise ValueError(f"policy.num_flat_actions: {num_actions} is not {expected}, those of the environment")
     init_key, env_key, *keys = jax.random.split(jax.random.key(0) if key is None else key, 2 + _SLOTS)
     params = jax.jit(policy.init)(init_key)
-    tokens = _observations(env, env_key, pairs)
-    rows = tokens.shape[0]
+    observation = _observations(env, env_key, pairs)
+    rows = observation.shape[0]
     state = start = policy.initial_state(rows)
     _check_recurrent("initial_state", start, rows)
 
-    act = jax.jit(lambda params, tokens, state, key: policy.apply(params, tokens, state, key=key))
+    act = jax.jit(lambda params, observation, state, key: policy.apply(params, observation, state, key=key))
     acted: list[Any] = []
     for slot in range(_SLOTS):
-        output, state = act(params, tokens[:, slot], state, keys[slot])
+        output, state = act(params, observation[:, slot], state, keys[slot])
         _check_output("acting", output, (rows,), num_actions)
         _check_recurrent("acting", state, rows, start)
         _check_log_probs("acting", output, pairs)
@@ -57,23 +57,23 @@ def check_policy(policy: Policy, env: BatchEnv, key: jax.Array | None = None) ->
 
     @jax.jit
     def evaluate(reset: jax.Array) -> Any:
-        return policy.apply(params, tokens, start, action=actions, reset=reset)
+        return policy.apply(params, observation, start, action=actions, reset=reset)
 
     output, after = evaluate(jnp.zeros((rows, _SLOTS), bool))
     _check_output("evaluating", output, (rows, _SLOTS), num_actions)
     _check_recurrent("evaluating", after, rows, start)
     if not policy.mixes_rows:
         _compare_modes(output, acted)
-    # A memory that is cleared in every slot: all slots are first slots.
+    # A state that is cleared in every slot: all slots are first slots.
     cleared, _ = evaluate(jnp.ones((rows, _SLOTS), bool))
-    fresh, _ = jax.jit(lambda tokens: policy.apply(params, tokens, start, key=keys[0]))(tokens[:, -1])
+    fresh, _ = jax.jit(lambda last: policy.apply(params, last, start, key=keys[0]))(observation[:, -1])
     last = cleared.log_probs.reshape(rows, _SLOTS, -1)[:, -1]
     if not policy.mixes_rows and not np.allclose(last, fresh.log_probs, atol=_CLOSE):
         raise ValueError("policy: evaluating with reset in a slot differs from acting with the initial state")
 
 
 def _observations(env: BatchEnv, key: jax.Array, pairs: np.ndarray) -> jax.Array:
-    """Tokens uint8 [rows, slots, M, 3] that a few agents see while all act at random."""
+    """Observations uint8 [rows, slots, M, 3] that a few agents see while all act at random."""
     reset_key, *step_keys = jax.random.split(key, _SLOTS)
     state, timestep = jax.jit(env.reset)(env.params, reset_key)
     step, seen = jax.jit(env.step), [timestep.observation]
@@ -81,8 +81,8 @@ def _observations(env: BatchEnv, key: jax.Array, pairs: np.ndarray) -> jax.Array
         kinds = jax.random.randint(step_key, (env.num_envs, env.num_agents), 0, len(pairs), jnp.int32)
         state, timestep = step(env.params, state, jnp.asarray(pairs)[kinds])
         seen.append(timestep.observation)
-    tokens = jnp.stack(seen, axis=2)
-    return tokens.reshape(-1, *tokens.shape[2:])[:_MOST_ROWS]
+    observation = jnp.stack(seen, axis=2)
+    return observation.reshape(-1, *observation.shape[2:])[:_MOST_ROWS]
 
 
 def check_policy_attributes(policy: Policy) -> None:

@@ -144,12 +144,12 @@ class TrainingComponents:
     @property
     def segments(self) -> int:
         """Rows of the experience buffer."""
-        return self.plan.layout.segments
+        return self.plan.layout.num_rows
 
     @property
     def minibatch_segments(self) -> int:
         """Rows of one minibatch."""
-        return self.plan.layout.minibatch_segments
+        return self.plan.layout.rows_per_minibatch
 
     @property
     def accumulate_minibatches(self) -> int:

@@ -124,7 +124,7 @@ class FinalValueFn(Protocol):
         recurrent: Recurrent,
         /,
     ) -> jax.Array:
-        """float32 [A], 0 where `cut` is False. `observation`: uint8 [A, M, 3]; `cut`: bool [A]."""
+        """float32 [N * A], 0 where `cut` is False. `observation`: uint8 [N * A, M, 3]; `cut`: bool [N * A]."""
         ...
 
 
@@ -138,7 +138,7 @@ class CurriculumCopies(Protocol):
     def merge(self, curriculum: Any, done: jax.Array, task: jax.Array, score: jax.Array) -> Any:
         """The state `curriculum` after all episodes of a rollout, in the order of time and then of environments.
 
-        done: bool [t, N]. task: int32 [t, N]. score: float32 [t, N].
+        done: bool [steps, N]. task: int32 [steps, N]. score: float32 [steps, N].
         """
         ...
 

@@ -19,8 +19,8 @@ def create_experience(
     num_flat_actions: int,
     num_teachers: int,
 ) -> Experience:
-    """An empty buffer for observations like `observation` uint8 [A, M, 3] and states like `recurrent` [L, A, H]."""
-    rows, slots = layout.segments, layout.horizon
+    """An empty buffer for observations like `observation` uint8 [N * A, M, 3] and `recurrent` states [L, N * A, H]."""
+    rows, slots = layout.num_rows, layout.horizon
 
     def zeros(*shape: int) -> jax.Array:
         return jnp.zeros(shape, jnp.float32)
@@ -51,7 +51,7 @@ def write_slot(experience: Experience, layout: BatchLayout, position: jax.Array,
 
     Args:
       position: int32 [], steps since the rollout began.
-      slot: field name -> array [A, ...], or a tuple of them.
+      slot: field name -> array [N * A, ...], or a tuple of them.
     """
     row_round, column = position // layout.horizon, position % layout.horizon
 
@@ -72,7 +72,7 @@ def write_rows(experience: Experience, layout: BatchLayout, row_round: jax.Array
 
     Args:
       row_round: int32 [], the round whose rows are meant.
-      values: field name -> array [A, ...], or a tuple of them.
+      values: field name -> array [N * A, ...], or a tuple of them.
     """
 
     def write(buffer: jax.Array, block: jax.Array) -> jax.Array:
@@ -160,7 +160,7 @@ def experience_stats(experience: Experience, layout: BatchLayout, position: jax.
 
 def _rows(layout: BatchLayout, row_round: jax.Array) -> jax.Array:
     agents = jnp.arange(layout.num_agents, dtype=jnp.int32)
-    return (row_round * jnp.int32(layout.num_agents) + agents) % layout.segments
+    return (row_round * jnp.int32(layout.num_agents) + agents) % layout.num_rows
 
 
 def _zero_rows(rows: int, state: jax.Array) -> jax.Array:

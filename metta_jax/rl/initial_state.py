@@ -78,7 +78,7 @@ def _loss_parts(plan: TrainingPlan, params: Params, experience: Experience) -> t
     """Names of what `plan.loss_fn` reports; it is traced for them, not run."""
 
     def parts(params: Params, batch: Experience) -> dict[str, jax.Array]:
-        rows = jnp.arange(plan.layout.minibatch_segments, dtype=jnp.int32)
+        rows = jnp.arange(plan.layout.rows_per_minibatch, dtype=jnp.int32)
         weights = jnp.ones((rows.size, 1), jnp.float32)
         minibatch = take_minibatch(batch, batch.value, rows, weights, dropout_key(plan, jax.random.key(0)))
         reference = layer_weights(plan.agent, params) if plan.uses_reference_weights else {}

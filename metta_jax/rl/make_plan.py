@@ -109,7 +109,7 @@ def _sizes(config: TrainerConfig) -> tuple[int, int]:
 
 def _check_chunks(layout: BatchLayout, agent: Policy, loss_fn: LossFn) -> None:
     """Check that chunks of rows, and of agents, give the same results as the whole."""
-    if layout.chunk_segments is not None:
+    if layout.rows_per_chunk is not None:
         reason = None
         if loss_fn is not minibatch_loss:
             reason = "your loss_fn may look at all rows"

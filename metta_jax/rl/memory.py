@@ -105,10 +105,10 @@ def memory_needs(training: TrainingComponents, state: TrainState | None = None) 
         fixed=fixed,
         environment=-(-of_environments // num_envs),
         rollout=-(-played // num_envs),
-        minibatch_step=-(-update.temp_size_in_bytes // (layout.minibatch_segments * layout.horizon)),
+        minibatch_step=-(-update.temp_size_in_bytes // (layout.rows_per_minibatch * layout.horizon)),
         num_envs=num_envs,
         batch_size=layout.batch_size,
-        minibatch_size=layout.minibatch_segments * layout.horizon,
+        minibatch_size=layout.rows_per_minibatch * layout.horizon,
         horizon=layout.horizon,
     )
 

@@ -33,7 +33,7 @@ def process_minibatch_update(
       agent_step: decides the weight of the teachers.
     """
 
-    num_chunks = num_equal_chunks(minibatch.logprobs.shape[0], plan.layout.chunk_segments)
+    num_chunks = num_equal_chunks(minibatch.logprobs.shape[0], plan.layout.rows_per_chunk)
     if num_chunks > 1:
         return chunked_gradient(plan, params, minibatch, num_chunks, reference=reference, agent_step=agent_step)
 
@@ -169,7 +169,7 @@ def _split_rows(minibatch: Minibatch, num_chunks: int) -> Minibatch:
     def split(x: jax.Array) -> jax.Array:
         return x.reshape(num_chunks, -1, *x.shape[1:])
 
-    def split_state(x: jax.Array) -> jax.Array:  # [layers, B, hidden]
+    def split_state(x: jax.Array) -> jax.Array:  # [L, B, H]
         return jnp.swapaxes(x.reshape(x.shape[0], num_chunks, -1, *x.shape[2:]), 0, 1)
 
     initial = minibatch.initial_state

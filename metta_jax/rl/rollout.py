@@ -1,7 +1,7 @@
 """Acting in all environments and recording what happens.
 
-One step: the policy acts on the last observation, the slot is written, the environments step. A = agents over all
-environments, N = environments.
+One step: the policy acts on the last observation, the slot is written, the environments step. N environments of A
+agents each, N * A of them in all.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ def reset_for_rollout(plan: TrainingPlan, state: TrainState) -> TrainState:
 def perform_rollout_step(
     plan: TrainingPlan, env_params: Any, state: TrainState
 ) -> tuple[TrainState, dict[str, jax.Array]]:
-    """One policy step in all environments; stores one slot and adds A to `agent_step`.
+    """One policy step in all environments; stores one slot and adds N * A to `agent_step`.
 
     Returns:
-      state; info: done bool [N], episode_return float32 [N, A / N], episode_length int32 [N] of the episodes that
+      state; info: done bool [N], episode_return float32 [N, A], episode_length int32 [N] of the episodes that
       ended in this step; with a curriculum also task int32 [N], their numbers.
     """
     constants = _constants(state)
@@ -166,7 +166,7 @@ def finish_rollout(plan: TrainingPlan, state: TrainState) -> TrainState:
 def final_value(
     plan: TrainingPlan, params: Any, key: jax.Array, observation: jax.Array, cut: jax.Array, recurrent: Recurrent
 ) -> jax.Array:
-    """See `FinalValueFn`. The episode is bootstrapped from its last observation, so its memory is not reset."""
+    """See `FinalValueFn`. The episode is bootstrapped from its last observation, with its recurrent state."""
 
     def evaluate() -> jax.Array:
         return jnp.where(cut, policy_value(plan, params, observation, recurrent, key, None), 0.0)
@@ -204,7 +204,7 @@ def _final_value(plan: TrainingPlan, state: TrainState, timestep: Any, key: jax.
 def _teacher_step(
     plan: TrainingPlan, state: TrainState, key: jax.Array, reset: jax.Array | None
 ) -> tuple[tuple[Recurrent, ...], tuple[jax.Array, ...], tuple[jax.Array, ...]]:
-    """Recurrent states, log-probabilities [A, F] and values [A] of the teachers on the last observation."""
+    """Recurrent states, log-probabilities [N * A, F] and values [N * A] of the teachers on the last observation."""
     if not plan.teachers:
         return (), (), ()
 
@@ -270,7 +270,7 @@ def _count_episodes(totals: EpisodeTotals, episode: Any, before: Any, limits: ja
     done, stat_sum = episode.done, totals.stat_sum
     if stat_sum is not None:
         groups = jnp.arange(stat_sum.shape[1], dtype=jnp.int32)
-        counts = done[:, None, None] & (before.env.group[:, None] == groups[None, :, None])  # [N, G, A / N]
+        counts = done[:, None, None] & (before.env.group[:, None] == groups[None, :, None])  # [N, G, A]
         stats = jnp.where(counts[..., None], episode.agent_stats.value[:, None], 0.0)
         stat_sum = stat_sum + jnp.sum(stats, axis=2)
     share = episode.episode_length.astype(jnp.float32) / jnp.maximum(limits, 1).astype(jnp.float32)
@@ -285,7 +285,7 @@ def _count_episodes(totals: EpisodeTotals, episode: Any, before: Any, limits: ja
 
 
 def _flat(array: jax.Array) -> jax.Array:
-    """[N, A / N, ...] -> [A, ...]"""
+    """[N, A, ...] -> [N * A, ...]"""
     return array.reshape(-1, *array.shape[2:])
 
 

@@ -21,7 +21,7 @@ def unpack_infos(info: Mapping[str, Any]) -> list[dict[str, Any]]:
     curriculum, task (its number, an index of `task_names`).
 
     Args:
-      info: done bool [N], episode_return float32 [N, agents], episode_length int32 [N], perhaps task int32 [N].
+      info: done bool [N], episode_return float32 [N, A], episode_length int32 [N], perhaps task int32 [N].
     """
     host = jax.device_get(dict(info))
     return [

@@ -15,15 +15,15 @@ _EPSILON = 1e-6
 def draw_prioritized(
     key: jax.Array, advantages: jax.Array, num_segments: int, *, prio_alpha: float | jax.Array, beta: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Rows of one minibatch by the size of their advantages float32 [S, T]; consumes `key`.
+    """The B = `num_segments` rows of one minibatch by the size of their advantages float32 [S, T]; consumes `key`.
 
     Returns:
-      indices int32 [num_segments], all different; importance weights float32 [num_segments, 1].
+      indices int32 [B], all different; importance weights float32 [B, 1].
     """
-    return draw_segments(key, segment_probabilities(advantages, prio_alpha=prio_alpha), num_segments, beta=beta)
+    return draw_rows(key, row_probabilities(advantages, prio_alpha=prio_alpha), num_segments, beta=beta)
 
 
-def segment_probabilities(advantages: jax.Array, *, prio_alpha: float | jax.Array) -> jax.Array:
+def row_probabilities(advantages: jax.Array, *, prio_alpha: float | jax.Array) -> jax.Array:
     """Probability of each row, float32 [S].
 
     m_i = sum_t |A[i, t]|,  q_i = m_i ** prio_alpha (0 if it is not finite),  p_i = (q_i + 1e-6) / (sum_j q_j + 1e-6).
@@ -36,20 +36,20 @@ def segment_probabilities(advantages: jax.Array, *, prio_alpha: float | jax.Arra
     return (priority + _EPSILON) / (jnp.sum(priority) + _EPSILON)
 
 
-def draw_segments(
-    key: jax.Array, probabilities: jax.Array, num_segments: int, *, beta: jax.Array
+def draw_rows(
+    key: jax.Array, probabilities: jax.Array, num_rows: int, *, beta: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Draw `num_segments` different rows with probability proportional to `probabilities`; consumes `key`.
+    """Draw `num_rows` different rows with probability proportional to `probabilities`; consumes `key`.
 
     Adding Gumbel noise to log p and taking the largest is the same distribution as drawing one row after another.
 
     Returns:
-      indices int32 [num_segments]; importance weights float32 [num_segments, 1], (S * p_i) ** -beta, not divided by
-      their maximum.
+      indices int32 [num_rows]; importance weights float32 [num_rows, 1], (S * p_i) ** -beta, not divided by their
+      maximum.
     """
     size = probabilities.shape[0]
     scores = jnp.log(probabilities) + jax.random.gumbel(key, (size,), jnp.float32)
-    _, indices = jax.lax.top_k(scores, num_segments)
+    _, indices = jax.lax.top_k(scores, num_rows)
     weights = jnp.power(size * probabilities[indices], -beta)
     return indices.astype(jnp.int32), weights[:, None]
 

@@ -1,7 +1,7 @@
 """Everything that changes during training, as one immutable pytree.
 
-S segments, T slots per segment, A agents over all environments, M observation tokens, L recurrent layers, H hidden
-units, F flat actions, N environments. A state holds typed arrays only: no Python numbers, no weak types, so that the
+S rows of the buffer, B rows of a minibatch, T slots, N environments of A agents, M observation tokens, L recurrent
+layers, H hidden units, F flat actions. A state holds typed arrays only: no Python numbers, no weak types, so that the
 programs compiled for the first state serve all later ones.
 """
 
@@ -148,7 +148,7 @@ class EpisodeTotals(struct.PyTreeNode):
     """Episodes that ended since the rollout began, per environment."""
 
     count: jax.Array  # int32 [N]
-    return_sum: jax.Array  # float32 [N, A / N]
+    return_sum: jax.Array  # float32 [N, A]
     length_sum: jax.Array  # int32 [N]
     share_sum: jax.Array  # float32 [N]: the length of each as a share of its task's step limit, 1 without a limit
     stat_sum: jax.Array | None  # float32 [N, G, K]: statistics of all agents of a group; None if there are none
@@ -160,12 +160,12 @@ class TrainState(struct.PyTreeNode):
     params: Params
     opt_state: Any  # of `TrainingPlan.optimizer`
     grads: GradientSum
-    env_state: Any  # VectorState, or another with an `observation` [N, A / N, M, 3]
-    reward: jax.Array  # float32 [A], came with the last observation
-    done: jax.Array  # float32 [A], the episode before it was terminated
-    truncated: jax.Array  # float32 [A]
-    final_value: jax.Array  # float32 [A], as in Experience
-    recurrent: Recurrent  # float32 [L, A, H] each
+    env_state: Any  # VectorState, or another with an `observation` [N, A, M, 3]
+    reward: jax.Array  # float32 [N * A], came with the last observation
+    done: jax.Array  # float32 [N * A], the episode before it was terminated
+    truncated: jax.Array  # float32 [N * A]
+    final_value: jax.Array  # float32 [N * A], as in Experience
+    recurrent: Recurrent  # float32 [L, N * A, H] each
     experience: Any  # Experience; None where a function does without it
     position: jax.Array  # int32 [], slots written since the rollout began
     losses: Losses
@@ -193,7 +193,7 @@ class TrainState(struct.PyTreeNode):
 
     @property
     def observation(self) -> jax.Array:
-        """uint8 [A, M, 3], the last one, not yet acted upon."""
+        """uint8 [N * A, M, 3], the last one, not yet acted upon."""
         observation = self.env_state.observation
         return observation.reshape(-1, *observation.shape[2:])
 

@@ -131,8 +131,8 @@ def split(key: jax.Array) -> tuple[jax.Array, jax.Array]:
 def sample_minibatch(
     plan: TrainingPlan, key: jax.Array, batch: Experience, advantages: jax.Array, beta: jax.Array
 ) -> Minibatch:
-    """Draw `minibatch_segments` different rows by the size of their advantages; consumes `key`."""
-    num_rows = plan.layout.minibatch_segments
+    """Draw the B rows of a minibatch, all different, by the size of their advantages; consumes `key`."""
+    num_rows = plan.layout.rows_per_minibatch
     prio_alpha = plan.hyperparameters.prio_alpha
 
     def turn(index: jax.Array, _: Any) -> tuple[jax.Array, jax.Array]:
@@ -144,15 +144,15 @@ def sample_minibatch(
 
 
 def shuffled_rows(plan: TrainingPlan, key: jax.Array) -> jax.Array:
-    """The rows of each minibatch of an epoch, int32 [num_minibatches, minibatch_segments]; consumes `key`."""
-    return shuffle_rows(key, plan.layout.segments, plan.layout.num_minibatches)
+    """The rows of each minibatch of an epoch, int32 [num_minibatches, B]; consumes `key`."""
+    return shuffle_rows(key, plan.layout.num_rows, plan.layout.num_minibatches)
 
 
 def dealt_minibatch(
     plan: TrainingPlan, key: jax.Array, batch: Experience, advantages: jax.Array, rows: jax.Array
 ) -> Minibatch:
-    """The given rows int32 [minibatch_segments], all of the same weight; consumes `key`, for dropout."""
-    weights = jnp.ones((plan.layout.minibatch_segments, 1), jnp.float32)
+    """The given rows int32 [B], all of the same weight; consumes `key`, for dropout."""
+    weights = jnp.ones((plan.layout.rows_per_minibatch, 1), jnp.float32)
     return take_minibatch(batch, advantages, rows, weights, dropout_key(plan, key))
 
 

@@ -1,7 +1,7 @@
 """The compiled part of a simulation: many episodes side by side, a chunk of steps a call.
 
 Everything static is in one hashable `Program`, and `jit` is told so: simulations whose worlds have one layout, and
-whose policies have one network, share what was compiled. Letters: N episodes, A agents, P policies.
+whose policies have one network, share what was compiled. N environments of A agents play one episode each.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ class Mind(flax.struct.PyTreeNode):
 
 
 class Episodes(flax.struct.PyTreeNode):
-    """N running episodes."""
+    """The running episodes of N environments."""
 
     env: EnvState  # [N, ...]
-    observation: jax.Array  # uint8 [N, A, tokens, 3]
-    recurrent: tuple[Recurrent, ...]  # by policy, each [layers, N * its agents, hidden]
+    observation: jax.Array  # uint8 [N, A, M, 3]
+    recurrent: tuple[Recurrent, ...]  # by policy, each [L, N * its agents, H]
     key: jax.Array  # typed keys [N] that actions are drawn from
 
 
@@ -73,7 +73,7 @@ def start(program: Program, params: EnvParams, key: jax.Array, episode: jax.Arra
     keys = jax.vmap(lambda i: jax.random.split(jax.random.fold_in(key, i)))(episode)
     num_maps = params.maps.height.shape[0]
     env, timestep = step.reset(program.layout, shared_rules(params), keys[:, 0], episode % num_maps)
-    recurrent = tuple(_no_memory(seats, episode.shape[0]) for seats in program.seats)
+    recurrent = tuple(_first_recurrent(seats, episode.shape[0]) for seats in program.seats)
     return Episodes(env, timestep.observation, recurrent, keys[:, 1])
 
 
@@ -111,15 +111,15 @@ def first_frame(layout: Layout, env: EnvState) -> Frame:
 
 
 def _act(program: Program, minds: tuple[Mind, ...], state: Episodes) -> tuple[jax.Array, tuple[Recurrent, ...]]:
-    """Actions int32 [N, A, 2] of all policies, and what they remember."""
+    """Actions int32 [N, A, 2] of all policies, and their recurrent states."""
     num_envs = state.env.step.shape[0]
     keys = jax.vmap(jax.random.fold_in)(state.key, state.env.step)
-    actions, memories, first = [], [], 0
-    for number, (seats, mind, memory) in enumerate(zip(program.seats, minds, state.recurrent, strict=True)):
+    actions, states, first = [], [], 0
+    for number, (seats, mind, recurrent) in enumerate(zip(program.seats, minds, state.recurrent, strict=True)):
         observation = jax.lax.slice_in_dim(state.observation, first, first + seats.num_agents, axis=1)
         flat = observation.reshape(-1, *observation.shape[2:])
-        no_reset = jnp.zeros((flat.shape[0],), bool)  # memories begin with the episode
-        output, memory = forward.act(seats.network, mind.params, mind.tables, flat, memory, no_reset, None)
+        no_reset = jnp.zeros((flat.shape[0],), bool)  # recurrent states begin with the episode
+        output, recurrent = forward.act(seats.network, mind.params, mind.tables, flat, recurrent, no_reset, None)
         action = output.action
         if not program.greedy:
             seat_keys = jax.vmap(lambda key, number=number: jax.random.fold_in(key, number))(keys)
@@ -127,11 +127,11 @@ def _act(program: Program, minds: tuple[Mind, ...], state: Episodes) -> tuple[ja
             drawn = jax.vmap(lambda key, x: jax.random.categorical(key, x, axis=-1))(seat_keys, log_probs)
             action = mind.tables.flat_actions[drawn.reshape(-1)]
         actions.append(action.reshape(num_envs, seats.num_agents, 2))
-        memories.append(memory)
+        states.append(recurrent)
         first += seats.num_agents
-    return jnp.concatenate(actions, axis=1), tuple(memories)
+    return jnp.concatenate(actions, axis=1), tuple(states)
 
 
-def _no_memory(seats: Seats, num_envs: int) -> Recurrent:
+def _first_recurrent(seats: Seats, num_envs: int) -> Recurrent:
     shape = (seats.num_layers, num_envs * seats.num_agents, seats.hidden_size)
     return jnp.zeros(shape, jnp.float32), jnp.zeros(shape, jnp.float32)

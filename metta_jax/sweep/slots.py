@@ -1,6 +1,6 @@
 """Which trials remain to be run: pure functions of the contents of a study.
 
-A sweep of N trials has N slots, and a trial of the Optuna study is one attempt at a slot. If the process that runs it
+A sweep of n trials has n slots, and a trial of the Optuna study is one attempt at a slot. If the process that runs it
 dies, the slot gets another attempt with the same values and in the same directory, where the run resumes.
 """
 

@@ -19,7 +19,7 @@ from metta_jax.viewer.goal import goal_of
 
 Message = dict[str, Any]
 PolicyFn = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""observations uint8 [A, T, 3], and bool [A], true where an episode begins -> actions int32 [A, 2] of all agents; those
+"""observations uint8 [A, M, 3], and bool [A], true where an episode begins -> actions int32 [A, 2] of all agents; those
 that a person moves are replaced."""
 
 _INT32 = range(-(2**31), 2**31)

@@ -45,7 +45,7 @@ LEAST_NUM_MAPS = 4  # of each
 class Environment(BatchEnv):
     """`num_envs` environments of one world or one curriculum, with auto-reset; two pure functions and what is static.
 
-    Letters: N environments, A agents in each, T observation tokens.
+    Letters: N environments, A agents in each, M observation tokens.
 
     Args:
       curriculum_path: name of a world, see `worlds.list()`, or of a curriculum, see `worlds.list_curricula()`; a YAML
@@ -212,7 +212,7 @@ class Environment(BatchEnv):
 
     @property
     def observation_space(self) -> Box:
-        """What one agent sees, uint8 [T, 3]."""
+        """What one agent sees, uint8 [M, 3]."""
         return self.mettagrid.observation_space
 
     @property

@@ -61,8 +61,8 @@ def test_reset_forgets(agent: Agent, params: Any) -> None:
     driver = PolicyDriver(agent, params, greedy=True)
 
     def memory() -> np.ndarray:
-        assert driver._carry is not None
-        return driver._carry[1]
+        assert driver._recurrent is not None
+        return driver._recurrent[1]
 
     driver(observations[1])
     fresh = memory()

@@ -136,7 +136,7 @@ def component_facts(**changes: int) -> Facts:
 
 
 def make_context(observation: np.ndarray, num_steps: int = 1, **changes: Any) -> Context:
-    """A context for observation uint8 [N, M, 3] with the identity as feature table."""
+    """A context for observation uint8 [B * T, M, 3] with the identity as feature table."""
     rows = observation.shape[0]
     tokens = jnp.asarray(observation)
     state = jnp.zeros((1, rows // num_steps, 4), jnp.float32)
@@ -171,7 +171,8 @@ def run_component(
     rows: tuple[int, ...] | None = None,
     **options: Any,
 ) -> tuple[Any, dict[str, np.ndarray], Component]:
-    """(output, parameters, component) of one component fed with `sources`; images are given as [N, H, W, C].
+    """(output, parameters, component) of one component fed with `sources`; images are given as
+    [B * T, height, width, channels].
 
     Checks that the declared shape is the output's.
     """

@@ -91,5 +91,5 @@ def test_the_reference_has_every_public_class() -> None:
         assert [line for line in fields.splitlines() if line.startswith("| `") and line.endswith("|  |")] == []
     assert "\n## make\n" in (folder / "metta_jax.md").read_text(encoding="utf-8")
     assert "\n### Environment.step\n" in (folder / "worlds.md").read_text(encoding="utf-8")
-    assert "| `observation` | `jax.Array` |  | uint8 [A, T, 3]: location, feature, value;" in engine
+    assert "| `observation` | `jax.Array` |  | uint8 [A, M, 3]: location, feature, value;" in engine
     assert "\n### observe\n" in (folder / "grid_kernels.md").read_text(encoding="utf-8")

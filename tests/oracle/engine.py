@@ -22,7 +22,7 @@ EMPTY_NAMES = ("empty", ".", " ")
 
 @dataclass(frozen=True)
 class TimeStep:
-    """What a step returns: observation uint8 [A, T, 3], reward float32 [A], three bool [A]."""
+    """What a step returns: observation uint8 [A, M, 3], reward float32 [A], three bool [A]."""
 
     observation: np.ndarray
     reward: np.ndarray

@@ -222,7 +222,7 @@ def test_the_gradient_is_divided_only_where_that_is_the_same(training: TrainingC
     assert divided_gradient(dataclasses.replace(plan, loss_fn=own), mesh) is process_minibatch_update
     assert divided_gradient(dataclasses.replace(plan, advantage_fn=own), mesh) is process_minibatch_update
     assert divided_gradient(dataclasses.replace(plan, gradient_fn=own), mesh) is own
-    layout = dataclasses.replace(plan.layout, minibatch_segments=3)
+    layout = dataclasses.replace(plan.layout, rows_per_minibatch=3)
     assert divided_gradient(dataclasses.replace(plan, layout=layout), mesh) is process_minibatch_update
 
 

@@ -39,7 +39,7 @@ class ProbeState(struct.PyTreeNode):
     step: jax.Array  # int32 [N]
     episode_return: jax.Array  # float32 [N, A]
     key: jax.Array
-    observation: jax.Array | None = None  # uint8 [N, A, tokens, 3]
+    observation: jax.Array | None = None  # uint8 [N, A, M, 3]
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +127,7 @@ class ProbeEnv(BatchEnv):
         )
 
     def _observe(self, state: ProbeState) -> jax.Array:
-        """uint8 [N, A, tokens, 3]: one token with the symbol + 1, or 0 where it is hidden; the rest is padding."""
+        """uint8 [N, A, M, 3]: one token with the symbol + 1, or 0 where it is hidden; the rest is padding."""
         shown = state.symbol + 1
         if self.game == "memory":
             shown = jnp.where(state.step[:, None] == 0, shown, 0)

@@ -149,7 +149,7 @@ def test_bad_arguments_are_named() -> None:
     ones = jnp.ones((2, 3))
     with pytest.raises(ValueError, match="estimator: 'td' is not one of"):
         compute_advantage(ones, ones, ones, ones, gamma=0.9, gae_lambda=0.9, estimator="td")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"one shape \[segments, horizon\], got \(2, 3\), \(2, 3\), \(2, 4\)"):
+    with pytest.raises(ValueError, match=r"one shape \[rows, slots\], got \(2, 3\), \(2, 3\), \(2, 4\)"):
         compute_advantage(ones, ones, jnp.ones((2, 4)), ones, gamma=0.9, gae_lambda=0.9)
     with pytest.raises(ValueError, match="give all of next_value, next_reward and next_done"):
         compute_advantage(ones, ones, ones, ones, gamma=0.9, gae_lambda=0.9, next_value=jnp.ones(2))

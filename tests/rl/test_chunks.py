@@ -31,7 +31,7 @@ class MixingAgent(ProbeAgent):
 
 
 def _chunked(training: TrainingComponents, num_rows: int) -> TrainingComponents:
-    return training.with_plan(layout=dataclasses.replace(training.plan.layout, chunk_segments=num_rows))
+    return training.with_plan(layout=dataclasses.replace(training.plan.layout, rows_per_chunk=num_rows))
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -56,7 +56,7 @@ def test_whole_updates() -> None:
     env, agent = ProbeEnv(num_envs=4), ProbeAgent()
     whole = TrainingComponents.create(env, agent, settings)
     chunked = TrainingComponents.create(env, agent, settings.replace(gradient_chunk_size=8))
-    assert num_equal_chunks(chunked.plan.layout.minibatch_segments, chunked.plan.layout.chunk_segments) == 4
+    assert num_equal_chunks(chunked.plan.layout.rows_per_minibatch, chunked.plan.layout.rows_per_chunk) == 4
     states = [training.init(jax.random.key(0)) for training in (whole, chunked)]
     for _ in range(3):
         (states[0], expected), (states[1], metrics) = whole.train_step(states[0]), chunked.train_step(states[1])

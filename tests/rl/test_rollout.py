@@ -64,8 +64,8 @@ def test_every_slot_holds_what_a_plain_loop_sees(name: str) -> None:
     written_by = {}
     for row_round in range(layout.num_rounds):
         for agent in range(layout.num_agents):
-            written_by[(row_round * layout.num_agents + agent) % layout.segments] = (row_round, agent)
-    assert len(written_by) == layout.segments
+            written_by[(row_round * layout.num_agents + agent) % layout.num_rows] = (row_round, agent)
+    assert len(written_by) == layout.num_rows
     fields = ("observation", "action", "logprob", "value", "reward", "done", "truncated", "final_value")
     following = ("reward", "done", "truncated", "final_value")
     for row, (row_round, agent) in written_by.items():
@@ -112,7 +112,7 @@ def test_counters_and_readiness() -> None:
 
 def test_rows_that_wrap_play_more_steps_than_they_keep() -> None:
     layout = variant("original").plan.layout
-    assert (layout.num_agents, layout.segments, layout.num_rounds) == (6, 16, 3)
+    assert (layout.num_agents, layout.num_rows, layout.num_rounds) == (6, 16, 3)
     assert layout.steps_per_rollout == 3 * 8 * 6
 
 

@@ -6,34 +6,34 @@ import numpy as np
 import pytest
 
 from metta_jax.rl import calculate_anneal_beta, calculate_prioritized_sampling_params
-from metta_jax.rl.sampling import draw_segments, segment_probabilities
+from metta_jax.rl.sampling import draw_rows, row_probabilities
 
 
 def test_probabilities_by_hand() -> None:
     advantages = jnp.array([[1.0, -3.0], [0.0, 0.0], [-0.5, 0.5]])  # m = 4, 0, 1
     q = np.array([2.0, 0.0, 1.0])  # alpha = 1/2
     expected = (q + 1e-6) / (3.0 + 1e-6)
-    np.testing.assert_allclose(np.asarray(segment_probabilities(advantages, prio_alpha=0.5)), expected, rtol=1e-6)
+    np.testing.assert_allclose(np.asarray(row_probabilities(advantages, prio_alpha=0.5)), expected, rtol=1e-6)
 
 
 def test_alpha_zero_is_uniform_with_weights_of_one() -> None:
     advantages = jax.random.normal(jax.random.key(0), (8, 3))
-    probabilities = segment_probabilities(advantages, prio_alpha=0.0)
+    probabilities = row_probabilities(advantages, prio_alpha=0.0)
     np.testing.assert_allclose(np.asarray(probabilities), 1 / 8, rtol=2e-6)
-    _, weights = draw_segments(jax.random.key(1), probabilities, 4, beta=jnp.float32(0.6))
+    _, weights = draw_rows(jax.random.key(1), probabilities, 4, beta=jnp.float32(0.6))
     np.testing.assert_allclose(np.asarray(weights), 1.0, atol=1e-6)
 
 
 def test_priorities_that_are_not_finite_count_as_zero() -> None:
     advantages = jnp.array([[1.0, 1.0], [jnp.nan, 1.0], [jnp.inf, 0.0]])
-    probabilities = np.asarray(segment_probabilities(advantages, prio_alpha=1.0))
+    probabilities = np.asarray(row_probabilities(advantages, prio_alpha=1.0))
     np.testing.assert_allclose(probabilities, [1.0, 5e-7, 5e-7], rtol=1e-5)
 
 
 def test_rows_are_different_and_weights_follow_the_formula() -> None:
     probabilities = jnp.array([0.5, 0.25, 0.125, 0.125])
     for seed in range(20):
-        indices, weights = draw_segments(jax.random.key(seed), probabilities, 3, beta=jnp.float32(0.4))
+        indices, weights = draw_rows(jax.random.key(seed), probabilities, 3, beta=jnp.float32(0.4))
         assert indices.dtype == jnp.int32
         assert weights.shape == (3, 1)
         assert len(set(indices.tolist())) == 3
@@ -44,7 +44,7 @@ def test_rows_are_different_and_weights_follow_the_formula() -> None:
 def test_draws_follow_the_probabilities() -> None:
     # One after another without replacement: P(first, second) = p_i * p_j / (1 - p_i).
     p = np.array([0.5, 0.3, 0.2])
-    draw = jax.vmap(lambda key: draw_segments(key, jnp.asarray(p, jnp.float32), 2, beta=jnp.float32(1.0))[0])
+    draw = jax.vmap(lambda key: draw_rows(key, jnp.asarray(p, jnp.float32), 2, beta=jnp.float32(1.0))[0])
     pairs = np.asarray(draw(jax.random.split(jax.random.key(0), 20_000)))
     for i in range(3):
         for j in range(3):
@@ -54,7 +54,7 @@ def test_draws_follow_the_probabilities() -> None:
 
 
 def test_all_rows_can_be_drawn() -> None:
-    indices, _ = draw_segments(jax.random.key(0), jnp.full((6,), 1 / 6), 6, beta=jnp.float32(0.6))
+    indices, _ = draw_rows(jax.random.key(0), jnp.full((6,), 1 / 6), 6, beta=jnp.float32(0.6))
     assert sorted(indices.tolist()) == list(range(6))
 
 

@@ -1,4 +1,4 @@
-"""Embeddings of actions, and the actor heads that score them. Symbols: F flat actions, K channels of the big head."""
+"""Embeddings of actions, and the actor heads that score them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class ActionEmbedding(Embedding, kw_only=True):
 
 
 class Actor(Component, kw_only=True):
-    """Base of the heads: the sources are a hidden vector [N, hidden] and action embeddings [F, dim]."""
+    """Base of the heads: the sources are a hidden vector [B * T, H] and action embeddings [F, dim]."""
 
     num_sources: ClassVar[tuple[int, int]] = (2, 2)
 
@@ -94,7 +94,7 @@ class MettaActorSingleHead(Actor, kw_only=True):
 
 
 class MettaActorBig(Actor, kw_only=True):
-    """K queries q_j = tanh(h^T W_j); s_j = q_j . e_k + b_j; an MLP with one hidden layer maps relu(s) to logit_k."""
+    """Queries q_j = tanh(h^T W_j), s_j = q_j . e_k + b_j; an MLP with one hidden layer maps relu(s) to logit_k."""
 
     mlp_hidden_dim: int = 512
     bilinear_output_dim: int = 32

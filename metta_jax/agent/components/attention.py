@@ -1,4 +1,4 @@
-"""Attention over tokens. Symbols: M tokens, Q queries, h heads, d length of a query vector."""
+"""Attention over tokens. Q queries."""
 
 from __future__ import annotations
 
@@ -77,9 +77,9 @@ class Attention(Component, kw_only=True):
 
     @nn.nowrap
     def attend(self, query: jax.Array, key: jax.Array, value: jax.Array, padding: jax.Array | None) -> jax.Array:
-        """softmax(q k^T / sqrt(length of a head)) v per head, heads side by side: [N, Q, v].
+        """softmax(q k^T / sqrt(length of a head)) v per head, heads side by side: [B * T, Q, v_dim].
 
-        Keys that `padding` bool [N, M] marks get the most negative float as their score.
+        Keys that `padding` bool [B * T, M] marks get the most negative float as their score.
         """
         query, key, value = (x.reshape(*x.shape[:2], self.num_heads, -1) for x in (query, key, value))
         scores = rounded(jnp.einsum("nqhd,nmhd->nhqm", query, key), self.dtype)

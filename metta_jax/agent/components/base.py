@@ -1,8 +1,8 @@
 """What every component is: a named box of the network with options, sources and a static output shape.
 
-Shapes are written without the batch axis. N = B * T rows run through every component, ordered batch first. Images are
-declared channels first, (C, H, W), as the options of layers count axes; their arrays are [N, H, W, C], the order in
-which convolutions on a CPU are fastest.
+Shapes are written without the batch axis. B * T rows run through every component, ordered batch first. Images are
+declared channels first, (channels, height, width), as the options of layers count axes; their arrays are
+[B * T, height, width, channels], the order in which convolutions on a CPU are fastest.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Facts:
 class Context(flax.struct.PyTreeNode):
     """What one forward pass gives to every component in addition to its sources.
 
-    location, value: uint8 [N, M]. feature: int32 [N, M], the policy's feature ids, 255 = not a token.
-    normalization: float32 [256] by feature id. action_rows: int32 [F]. recurrent: (h, c) float32 [layers, B, hidden].
+    location, value: uint8 [B * T, M]. feature: int32 [B * T, M], the policy's feature ids, 255 = not a token.
+    normalization: float32 [256] by feature id. action_rows: int32 [F]. recurrent: (h, c) float32 [L, B, H].
     reset: bool [B, T]. dropout_key: None = no dropout.
     """
 
@@ -62,7 +62,7 @@ class Context(flax.struct.PyTreeNode):
 
     @property
     def padding(self) -> jax.Array:
-        """bool [N, M]: true where a slot of the token list holds no token that the policy knows."""
+        """bool [B * T, M]: true where a slot of the token list holds no token that the policy knows."""
         return (self.location == 255) | (self.feature == 255)
 
 
@@ -72,7 +72,7 @@ class Component(nn.Module, kw_only=True):
     component_name: str
     facts: Facts
     source_shapes: tuple[Shape, ...] = ()
-    source_rows: tuple[int, ...] = ()  # arrays of a source have this many times N rows; 1 but behind a Reshape
+    source_rows: tuple[int, ...] = ()  # arrays of a source have this many times B * T rows; 1 but behind a Reshape
     dtype: Any = jnp.float32  # of the computation
     wide: bool = False  # whether the form for an accelerator is taken, where there are two
     kept_dtype: Any = None  # of what that form's backward pass reads; None: that of the computation
@@ -102,7 +102,7 @@ class Component(nn.Module, kw_only=True):
 
     @nn.nowrap
     def rows(self) -> int:
-        """How many times N rows the output has."""
+        """How many times B * T rows the output has."""
         return self.source_rows[0] if self.source_rows else 1
 
     @property
@@ -148,7 +148,7 @@ class Component(nn.Module, kw_only=True):
     def require_rank(self, *ranks: int) -> None:
         """Raise ValueError unless the source has one of these numbers of axes."""
         if len(self.source_shapes[0]) not in ranks:
-            kinds = {1: "a vector", 2: "a list of vectors", 3: "an image (C, H, W)"}
+            kinds = {1: "a vector", 2: "a list of vectors", 3: "an image (channels, height, width)"}
             wanted = " or ".join(kinds[rank] for rank in ranks)
             raise ValueError(f"{self.config_path}: {type(self).__name__} needs {wanted}, not {self.source_shapes[0]}")
 

@@ -1,4 +1,4 @@
-"""Pooling over an image (C, H, W) or a list (C, L)."""
+"""Pooling over an image (channels, height, width) or a list (channels, length)."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Pool(Component, kw_only=True):
 
 
 class MaxPool1d(Pool, kw_only=True):
-    """Maximum over windows of the last axis of a list (C, L)."""
+    """Maximum over windows of the last axis of a list (channels, length)."""
 
     num_axes: ClassVar[int] = 1
     mean: ClassVar[bool] = False
@@ -81,7 +81,7 @@ class MaxPool2d(Pool, kw_only=True):
 
 
 class AvgPool1d(Pool, kw_only=True):
-    """Mean over windows of the last axis of a list (C, L); padding counts as zeros."""
+    """Mean over windows of the last axis of a list (channels, length); padding counts as zeros."""
 
     num_axes: ClassVar[int] = 1
     mean: ClassVar[bool] = True
@@ -95,7 +95,7 @@ class AvgPool2d(Pool, kw_only=True):
 
 
 class AdaptivePool(Component, kw_only=True):
-    """Base of pools to a given size: bin i of n covers floor(i * L / n) .. ceil((i + 1) * L / n)."""
+    """Base of pools to a given size: bin i of n covers floor(i * length / n) .. ceil((i + 1) * length / n)."""
 
     output_size: int | tuple[int, int]
 
@@ -127,7 +127,7 @@ class AdaptivePool(Component, kw_only=True):
 
 
 class AdaptiveAvgPool1d(AdaptivePool, kw_only=True):
-    """Mean over bins of the last axis of a list (C, L)."""
+    """Mean over bins of the last axis of a list (channels, length)."""
 
     num_axes: ClassVar[int] = 1
     mean: ClassVar[bool] = True
@@ -141,7 +141,7 @@ class AdaptiveAvgPool2d(AdaptivePool, kw_only=True):
 
 
 class AdaptiveMaxPool1d(AdaptivePool, kw_only=True):
-    """Maximum over bins of the last axis of a list (C, L)."""
+    """Maximum over bins of the last axis of a list (channels, length)."""
 
     num_axes: ClassVar[int] = 1
     mean: ClassVar[bool] = False

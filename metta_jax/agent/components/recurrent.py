@@ -16,7 +16,7 @@ class LSTM(Component, kw_only=True):
     """Layers of LSTM cells (Hochreiter and Schmidhuber 1997; gates input, forget, cell, output).
 
     Kernels [in, 4 * output_size] are orthogonal; each layer has two bias vectors of ones, so that every gate starts at
-    +2. Returns (output [N, output_size], (h, c)). The state is float32 whatever the compute dtype.
+    +2. Returns (output [B * T, output_size], (h, c)). The state is float32 whatever the compute dtype.
     """
 
     output_size: int

@@ -1,4 +1,4 @@
-"""The observation as a list of tokens. Symbols: M tokens.
+"""The observation as a list of M tokens.
 
 Between these components a token is three float32 numbers: location, feature id of the policy, value. A slot without a
 known token has the feature 255 and the value 0.
@@ -21,7 +21,7 @@ _WINDOW_REACH = 10.0  # last row and column of the 11 x 11 window, which become 
 
 
 class ObsTokenPadStrip(Component, kw_only=True):
-    """The tokens [N, M, 3]. The list keeps its length; attention components leave out the padding by the mask."""
+    """The tokens [B * T, M, 3]. The list keeps its length; attention components leave out the padding by the mask."""
 
     num_sources: ClassVar[tuple[int, int]] = (0, 0)
 
@@ -36,7 +36,7 @@ class ObsTokenPadStrip(Component, kw_only=True):
 
 
 class TokenComponent(Component, kw_only=True):
-    """Base of components that read tokens [N, M, 3]."""
+    """Base of components that read tokens [B * T, M, 3]."""
 
     @nn.nowrap
     def check(self) -> None:
@@ -81,7 +81,7 @@ class TokenEmbedding(TokenComponent, kw_only=True):
         return {name: Parameter((256, self.attr_embed_dim), padded_table()) for name in self.tables}
 
     def embed(self, table: str, ids: jax.Array) -> jax.Array:
-        """Rows of a table by float ids [N, M]; zero, and without a gradient, for 255."""
+        """Rows of a table by float ids [B * T, M]; zero, and without a gradient, for 255."""
         ids = ids.astype(jnp.int32)
         return jnp.where((ids == PADDING)[..., None], 0, self.weight(table)[ids])
 

@@ -53,7 +53,7 @@ def make_plan(
     check_functions(loss_fn=loss_fn, advantage_fn=advantage_fn, draw_fn=draw_fn)
     check_env_attributes(env)
     check_policy_attributes(agent)
-    check_env_device(device, env)
+    check_env_device(device, env, config.devices)
     batch_size, minibatch_size = _sizes(config)
     layout = create_layout(
         num_agents=env.num_envs * env.num_agents,
@@ -69,7 +69,7 @@ def make_plan(
         raise ValueError("draw_fn: has nothing to draw with minibatch_rows 'shuffled'; leave one of them out")
     validate_policy_environment_match(agent, env)
     path = path_of(env)
-    check_agent_device(agent, env)
+    check_agent_device(agent, env, config.devices)
     all_teachers = collect_teachers(config.kickstart, teachers, agent, env, policy_store)
     return TrainingPlan(
         env=env,

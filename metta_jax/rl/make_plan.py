@@ -71,6 +71,7 @@ def make_plan(
     path = path_of(env)
     check_agent_device(agent, env, config.devices)
     all_teachers = collect_teachers(config.kickstart, teachers, agent, env, policy_store)
+    _check_teachers(layout, all_teachers)
     return TrainingPlan(
         env=env,
         agent=agent,
@@ -119,3 +120,10 @@ def _check_chunks(layout: BatchLayout, agent: Policy, loss_fn: LossFn) -> None:
             raise ValueError(f"gradient_chunk_size: needs a loss that is a mean over rows, and {reason}; leave it out")
     if layout.acting_chunk is not None and (not isinstance(agent, Agent) or agent.mixes_rows):
         raise ValueError("acting_chunk_size: needs an Agent that does not mix rows; leave it out")
+
+
+def _check_teachers(layout: BatchLayout, teachers: Sequence[Teacher]) -> None:
+    """Check that teachers can act in chunks of agents."""
+    for teacher in teachers:
+        if layout.acting_chunk is not None and teacher.agent.mixes_rows:
+            raise ValueError(f"acting_chunk_size: the teacher {teacher.name!r} mixes rows (BatchNorm); leave it out")

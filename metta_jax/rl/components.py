@@ -202,6 +202,12 @@ class TrainingComponents:
         given = put_beside(self.plan.env.params, given)
         return self.programs.init(self.hyperparameters, self.plan.env.params, *given)
 
+    def state_shapes(self) -> TrainState:
+        """A `jax.ShapeDtypeStruct` of each array of a state, with its place if there is one; computes nothing."""
+        shapes = jax.eval_shape(self.init, jax.random.key(0))
+        sharding = None if self.device is None else jax.sharding.SingleDeviceSharding(self.device)
+        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), shapes)
+
     def place(self, tree: _Tree) -> _Tree:
         """A state, or parameters, on the device of the environment; what is there already is not copied.
 

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from metta_jax.agent import Policy, SavedPolicies, SavedPolicy
+from metta_jax.agent import Agent, Policy, SavedPolicies, SavedPolicy
 from metta_jax.agent.device import device_name, device_of
 from metta_jax.config import TrainerConfig
 from metta_jax.mettagrid import BatchEnv
@@ -126,8 +126,9 @@ class TrainingComponents:
 
     def __repr__(self) -> str:
         layout, agent = self.plan.layout, self.plan.agent
-        network = getattr(agent, "config", None)
-        name = getattr(network, "preset", None) or type(agent).__name__
+        name = type(agent).__name__
+        if isinstance(agent, Agent) and agent.config is not None:
+            name = agent.config.preset or name
         return (
             f"TrainingComponents({name}, {layout.num_agents} agents in {self.plan.env.num_envs} environments):\n"
             f"    batches of {layout.batch_size:,} agent steps in rows of {layout.horizon}, {self.num_minibatches} "

@@ -4,19 +4,11 @@ A name is loaded when it is first used, so that a program waits only for what it
 loads nothing, not even JAX. Editors and type checkers read the imports below.
 """
 
-import ast
-import functools
 import importlib
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from metta_jax.adapters import (
-        EngineFacts,
-        NumpyEnv,
-        PolicyDriver,
-        original_orders,
-    )
+    from metta_jax.adapters import EngineFacts, NumpyEnv, PolicyDriver, original_orders
     from metta_jax.agent import (
         Agent,
         Architecture,
@@ -49,15 +41,8 @@ if TYPE_CHECKING:
         parse_trainer_config,
         run_directories,
     )
-    from metta_jax.curriculum import (
-        Curriculum,
-        CurriculumState,
-    )
-    from metta_jax.mettagrid import (
-        BatchEnv,
-        MettaGrid,
-        VectorEnv,
-    )
+    from metta_jax.curriculum import Curriculum, CurriculumState
+    from metta_jax.mettagrid import BatchEnv, MettaGrid, VectorEnv
     from metta_jax.monitor import (
         ConsoleLog,
         CsvLog,
@@ -95,11 +80,7 @@ if TYPE_CHECKING:
         shard_train_state,
         shard_training,
     )
-    from metta_jax.replays import (
-        Replay,
-        read_replay,
-        write_replay,
-    )
+    from metta_jax.replays import Replay, read_replay, write_replay
     from metta_jax.rl import (
         MinibatchLoss,
         TrainingComponents,
@@ -170,15 +151,8 @@ if TYPE_CHECKING:
         replay_html,
         write_viewer,
     )
-    from metta_jax.worlds import (
-        World,
-        WorldOptions,
-        list_curricula,
-        make_curriculum,
-    )
-    from metta_jax.worlds.environment import (
-        Environment,
-    )
+    from metta_jax.worlds import World, WorldOptions, list_curricula, make_curriculum
+    from metta_jax.worlds.environment import Environment
     from metta_jax.worlds.object_types import (
         TYPE_AGENT,
         TYPE_ALTAR,
@@ -196,10 +170,7 @@ if TYPE_CHECKING:
         TYPE_TEMPLE,
         TYPE_WALL,
     )
-    from metta_jax.worlds.registered import (
-        register_world,
-        unregister_world,
-    )
+    from metta_jax.worlds.registered import register_world, unregister_world
 
 __all__ = [
     "TYPE_AGENT",
@@ -360,8 +331,56 @@ __all__ = [
 ]
 
 
+# Where each name of the imports above is, for `__getattr__`: a program has no imports that only type checkers read.
+# fmt: off
+_NAMES = {
+    "metta_jax.adapters": "EngineFacts NumpyEnv PolicyDriver original_orders",
+    "metta_jax.agent": "Agent Architecture ArchitectureOutput Policy PolicyOutput find_device",
+    "metta_jax.config":
+        "AgentConfig CheckpointConfig EnvConfig GameConfig InitialPolicyConfig KickstartConfig "
+        "KickstartTeacherConfig LRSchedulerConfig OptimizerConfig PPOConfig PrioritizedExperienceReplayConfig "
+        "ProfilerConfig SimulationConfig SimulationSuiteConfig SingleEnvSimulationConfig TorchProfilerConfig "
+        "TrainerConfig VTraceConfig create_default_trainer_config create_trainer_config parse_trainer_config "
+        "run_directories",
+    "metta_jax.curriculum": "Curriculum CurriculumState",
+    "metta_jax.mettagrid": "BatchEnv MettaGrid VectorEnv",
+    "metta_jax.monitor":
+        "ConsoleLog CsvLog DuckDbLog EpochProfiler JsonLinesLog Logger MemoryMonitor MultiLog ProgressLine "
+        "RunConfig Stopwatch SystemMonitor TensorBoardLog WandbLog collect_metrics due_weight_metrics epoch_line "
+        "load_run_config plot_learning_curve plot_run read_json_lines record_heartbeat save_run_config "
+        "timing_metrics watch_heartbeat",
+    "metta_jax.parallel":
+        "divide_training env_mesh init_population make_cpu_devices num_cores population_step shard_train_state "
+        "shard_training",
+    "metta_jax.replays": "Replay read_replay write_replay",
+    "metta_jax.rl":
+        "MinibatchLoss TrainingComponents TrainState accumulate_rollout_stats calculate_anneal_beta "
+        "calculate_batch_sizes calculate_explained_variance calculate_prioritized_sampling_params check_env "
+        "check_policy compute_advantage compute_gradient_stats compute_ppo_losses diversity_factors "
+        "explain_out_of_memory get_lstm_config loss_stats memory_needs minibatch_loss "
+        "normalize_advantage_distributed perform_rollout_step process_minibatch_update unpack_infos "
+        "validate_policy_environment_match",
+    "metta_jax.sim":
+        "EvalRewardSummary EvalStatsDB Simulation SimulationCompatibilityError SimulationResults SimulationSuite "
+        "evaluate_policy extract_scores http_url player_url simulate write_training_replay",
+    "metta_jax.store":
+        "BackgroundSaver PolicyMetadata PolicyRecord PolicyStore cleanup_old_policies find_initial_policy "
+        "load_checkpoint load_original_weights load_train_state make_model_name save_checkpoint save_train_state",
+    "metta_jax.trainer": "RunLock TrainResult make_run resume_run run_training train",
+    "metta_jax.viewer": "ReplayView StateView draw open_viewer replay_html write_viewer",
+    "metta_jax.worlds": "World WorldOptions list_curricula make_curriculum",
+    "metta_jax.worlds.environment": "Environment",
+    "metta_jax.worlds.object_types":
+        "TYPE_AGENT TYPE_ALTAR TYPE_ARMORY TYPE_FACTORY TYPE_GENERATOR_BLUE TYPE_GENERATOR_GREEN "
+        "TYPE_GENERATOR_RED TYPE_GENERIC_CONVERTER TYPE_LAB TYPE_LASERY TYPE_MINE_BLUE TYPE_MINE_GREEN "
+        "TYPE_MINE_RED TYPE_TEMPLE TYPE_WALL",
+    "metta_jax.worlds.registered": "register_world unregister_world",
+}
+# fmt: on
+
+
 def __getattr__(name: str) -> Any:
-    home = _homes().get(name) if name in __all__ else None
+    home = next((module for module, names in _NAMES.items() if name in names.split()), None)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(importlib.import_module(home), name)
@@ -370,11 +389,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
-
-
-@functools.cache
-def _homes() -> Mapping[str, str]:
-    """The module that each name is imported from: what this file says, so that no second table can differ from it."""
-    source: str = __loader__.get_source(__name__)
-    imports = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom))
-    return {alias.name: str(node.module) for node in imports for alias in node.names}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import compileall
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -141,6 +143,28 @@ def test_the_names_come_without_waiting_for_all_of_them() -> None:
         "sys.exit(f'loaded: {found}' if found else 0)\n"
     )
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+def test_an_installation_without_sources_works(tmp_path: Path) -> None:
+    """Of compiled files alone, as some packagers make them."""
+    for package in ("metta_jax", "grid_kernels"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    assert compileall.compile_dir(tmp_path, quiet=2, legacy=True)
+    for source in tmp_path.rglob("*.py"):
+        source.unlink()
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import metta_jax.api as api\n"
+        "assert api.__file__.endswith('.pyc')\n"
+        "assert all(getattr(api, name) is not None for name in api.__all__)\n"
+        "watch = api.Stopwatch()\n"
+        "with watch.time('a'):\n"
+        "    pass\n"
+        "assert watch.get_filename('a') == 'program.py', watch.get_filename('a')\n",
+        encoding="utf-8",
+    )
+    result = subprocess.run([sys.executable, program], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
 
 

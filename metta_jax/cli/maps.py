@@ -18,6 +18,7 @@ from metta_jax.mapgen import (
     from_plain,
     normalized_text,
     plain,
+    read_builder,
     read_stored_map,
     to_text,
     write_stored_map,
@@ -87,14 +88,13 @@ def _builder(options: argparse.Namespace) -> MapBuilder:
         made = from_plain(content)
         if isinstance(made, Scene):
             return MapGen(made, border_width=options.border, **given)
+        builder = read_builder(made)
     except ValueError as error:
         raise ValueError(f"{options.source}: {str(error).removeprefix(f'{options.source}: ')}") from None
-    if not isinstance(made, MapBuilder):
-        raise ValueError(f"{options.source}: this is no scene and no map builder: {made!r}")
     for name, value in given.items():
         if value is not None:
             raise ValueError(f"--{name}: {value} is for scenes; {options.source} is a builder with its own size")
-    return made
+    return builder
 
 
 def _view(options: argparse.Namespace) -> None:

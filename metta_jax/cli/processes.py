@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import ctypes
+import math
 import os
 import platform
 import re
@@ -19,7 +20,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import jax
 
@@ -33,6 +34,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, *((signal.SIGHUP,) if hasattr(signal,
 _UNHEALTHY = re.compile(r"stopped sending heartbeats\):\s*((?:\d+\s+)+)")
 _NO_COORDINATOR = re.compile(r"Failed to send RPC to coordination service|CoordinationService/Heartbeat")
 _OF_JAX = re.compile(r"^[IWEF]\d{4} [\d:.]+ +\d+ \S+\.(cc|h):\d+\] ")
+_PAGE_S = 2.0  # seconds in which what follows an error of JAX belongs to it; it is written all at once
 _GLOO = ("Gloo", "gloo", "NCCL", "coordination service", "DistributedRuntime", "Barrier")
 
 
@@ -48,7 +50,7 @@ def is_distributed(options: argparse.Namespace) -> bool:
 
 def run_watched(arguments: Sequence[str], options: argparse.Namespace, run_fn: Callable[[], int]) -> int:
     """Run the command in a child process and watch it; in the child, call `run_fn`."""
-    parent = os.environ.get(_PARENT)
+    parent = os.environ.pop(_PARENT, None)  # what this process starts has another parent
     if parent is not None:
         return _take_part(int(parent), options, run_fn)
     me = f"process {options.process_id}" if options.process_id is not None else f"the process on {platform.node()}"
@@ -63,7 +65,8 @@ def run_watched(arguments: Sequence[str], options: argparse.Namespace, run_fn: C
     )
     before = {number: signal.signal(number, lambda n, _: child.send_signal(n)) for number in _SIGNALS}
     try:
-        news = _show_errors(child)
+        assert child.stderr is not None
+        news = show_errors(child.stderr)
         code = child.wait()
     finally:
         for number, handler in before.items():
@@ -91,15 +94,23 @@ def describe_loss(news: str) -> str:
     )
 
 
-def _show_errors(child: subprocess.Popen[str]) -> str:
-    """Forward what a process writes to standard error; return what JAX says about lost processes without showing it."""
+def show_errors(lines: Iterable[str], clock: Callable[[], float] = time.monotonic) -> str:
+    """Forward what a process writes to standard error; return what JAX says, without showing it.
+
+    An error of JAX spans many lines, of which only the first can be told from other output. After a fatal one comes
+    nothing else; after others, what the process writes later is its own.
+    """
     kept: deque[str] = deque(maxlen=500)
-    has_begun = False  # an error from JAX spans many lines
-    assert child.stderr is not None
-    for line in child.stderr:
+    page_ends = -math.inf
+    for line in lines:
+        now = clock()
         is_of_jax = _OF_JAX.match(line) is not None
-        has_begun = has_begun or (is_of_jax and (line[0] in "EF" or "Failed to retrieve preemption" in line))
-        if is_of_jax or line.startswith("[Gloo]") or (has_begun and not line.startswith("metta-jax:")):
+        if is_of_jax and line.startswith("F"):
+            page_ends = math.inf
+        elif is_of_jax and (line.startswith("E") or "Failed to retrieve preemption" in line):
+            page_ends = max(page_ends, now + _PAGE_S)
+        is_of_page = now <= page_ends and not line.startswith("metta-jax:")
+        if is_of_jax or is_of_page or line.startswith("[Gloo]"):
             kept.append(line)
         else:
             sys.stderr.write(line)
@@ -110,6 +121,9 @@ def _show_errors(child: subprocess.Popen[str]) -> str:
 def _take_part(parent: int, options: argparse.Namespace, run_fn: Callable[[], int]) -> int:
     """Run as one of several processes. On an error, exit at once: cleaning up would wait for the others, forever."""
     _end_with(parent)
+    # Until training begins and from its end on, control-C ends this process as the other signals do: Python would clean
+    # up, or not even notice while JAX waits for the others.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         start_processes(options.coordinator, options.num_processes, options.process_id)
         return run_fn()
@@ -120,7 +134,7 @@ def _take_part(parent: int, options: argparse.Namespace, run_fn: Callable[[], in
         number = f"process {jax.process_index()}" if jax.distributed.is_initialized() else "a process"
         print(f"metta-jax: {number}: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
         os._exit(2)
-    except Exception:
+    except BaseException:
         traceback.print_exc()
         sys.stderr.flush()
         os._exit(1)

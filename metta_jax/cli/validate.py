@@ -78,9 +78,10 @@ def _checked_curriculum(source: str | Path) -> str:
 
 
 def _checked_part(content: Any) -> str:
-    if isinstance(from_plain(content), Scene):
+    made = from_plain(content)
+    if isinstance(made, Scene):
         return "a scene"
-    build_maps(read_builder(content), seed=0, num_maps=1)
+    build_maps(read_builder(made), seed=0, num_maps=1)
     return "a map builder"
 
 

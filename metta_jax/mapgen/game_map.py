@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from metta_jax.mapgen.numbers import generator
+from metta_jax.mapgen.numbers import WatchedGenerator
 
 EMPTY = "empty"
 WALL = "wall"
@@ -53,7 +53,8 @@ def build_maps(builder: MapBuilder, *, seed: int, num_maps: int) -> list[GameMap
     generator, and a warning gives their number.
 
     Raises:
-      ValueError: a negative seed, or fewer than one map; or what the builder raises, if it does so every time.
+      ValueError: a negative seed, or fewer than one map; or what the builder raises, if it does so every time, or
+        before it has drawn any random number.
     """
     if seed < 0:
         raise ValueError(f"seed: {seed} is negative")
@@ -72,9 +73,12 @@ def _drawn(builder: MapBuilder, seed: int, index: int) -> tuple[GameMap, ValueEr
     """A map, and the error of the first attempt if it had to be drawn again."""
     first: ValueError | None = None
     for attempt in range(_ATTEMPTS):
+        rng = WatchedGenerator.of(seed, index, attempt) if attempt else WatchedGenerator.of(seed, index)
         try:
-            return builder.build(generator(seed, index, attempt) if attempt else generator(seed, index)), first
+            return builder.build(rng), first
         except ValueError as error:
+            if not rng.was_used:
+                raise  # other numbers would not help: none was drawn
             first = first or error
     assert first is not None
     raise first

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import jax
 import jax.numpy as jnp
 
+from metta_jax.config import EnvConfig
 from metta_jax.mettagrid.engine_path import EnginePath
 from metta_jax.mettagrid.vector import TaskChooser
 
@@ -31,6 +32,7 @@ class BatchEnv(Protocol):
     params: Any  # a pytree of arrays, an argument of `reset` and `step`; the device it is on is where a run computes
     curriculum: TaskChooser | None = None  # decides the task of each episode; its state is `state.curriculum`
     task_names: Sequence[str] = ()
+    env_config: EnvConfig | None = None  # the world, or the first of several, in which replays are recorded
     agent_stat_names: Sequence[Mapping[str, int]] = ()  # of each group of agents, where a statistic is in `agent_stats`
     truncates: bool = True  # whether episodes can end by truncation; False saves a forward pass
     path: EnginePath | None = None  # None: that of the device

@@ -23,6 +23,13 @@ class Activity:
         """Set the current activity; None: nothing."""
         self._what = None if what is None else (what, self._clock())
 
+    def show(self, what: str | None, line: LiveLine) -> None:
+        """Set the current activity and draw the line that has it, every second as long as it lasts."""
+        self.set(what)
+        line.show()
+        if what is not None:
+            line.keep_showing()
+
     def __str__(self) -> str:
         if self._what is None:
             return ""
@@ -53,9 +60,7 @@ class ActivityLine:
 
     def set_activity(self, what: str | None) -> None:
         """Set the current activity; None: nothing."""
-        self._activity.set(what)
-        self._line.show()
-        self._line.keep_showing()
+        self._activity.show(what, self._line)
 
     def close(self) -> None:
         """Erase the line."""

@@ -75,10 +75,7 @@ class ProgressLine:
 
     def set_activity(self, what: str | None) -> None:
         """Show what the run is doing instead of training, with its seconds, until the next update; None: nothing."""
-        self._activity.set(what)
-        self._line.show()
-        if what is not None:
-            self._line.keep_showing()
+        self._activity.show(what, self._line)
 
     def close(self) -> None:
         """Leave the last line standing."""

@@ -299,7 +299,7 @@ class Stopwatch:
     def _note_caller(timer: _Timer) -> None:
         frame = inspect.currentframe()
         # Skip this class and the machinery of context managers.
-        while frame is not None and frame.f_code.co_filename in (__file__, contextlib.__file__):
+        while frame is not None and frame.f_globals.get("__name__") in (__name__, contextlib.__name__):
             frame = frame.f_back
         assert frame is not None
         file = frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2]

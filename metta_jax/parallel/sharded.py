@@ -46,13 +46,20 @@ class ShardedTraining(TrainingComponents):
     @functools.cached_property
     def shardings(self) -> Any:
         """The sharding of every array of a state, as a pytree like it."""
-        shapes = jax.eval_shape(super().init, jax.random.key(0))
-        return train_state_shardings(self, shapes, self.mesh)
+        return jax.tree.map(lambda leaf: leaf.sharding, self.state_shapes())
 
     @property
     def device(self) -> Device | None:
         """None if there are several devices."""
         return super().device if self.mesh.size == 1 else None
+
+    def state_shapes(self) -> TrainState:
+        """As on one device, with the sharding of each array."""
+        shapes = jax.eval_shape(super().init, jax.random.key(0))
+        shardings = train_state_shardings(self, shapes, self.mesh)
+        return jax.tree.map(
+            lambda leaf, place: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place), shapes, shardings
+        )
 
     def place(self, tree: _Tree) -> _Tree:
         """Put a state where it belongs, and anything else on every device; copies only what is elsewhere."""

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 
-from metta_jax.agent import PolicyOutput, distribution
+from metta_jax.agent import Policy, PolicyOutput, distribution
 from metta_jax.rl.batch_layout import num_equal_chunks
 from metta_jax.rl.plan import TrainingPlan
 from metta_jax.rl.train_state import Recurrent
@@ -46,7 +46,31 @@ def act(
         entropy=_joined(output.entropy),
         value=_joined(output.value),
         log_probs=log_probs,
-    ), (_joined(after[0], 1), _joined(after[1], 1))
+    ), _joined_memory(after)
+
+
+def follow(
+    plan: TrainingPlan,
+    teacher: Policy,
+    params: Any,
+    observation: jax.Array,
+    recurrent: Recurrent,
+    key: jax.Array,
+    reset: jax.Array | None,
+) -> tuple[Recurrent, jax.Array, jax.Array]:
+    """A teacher's memory, log-probabilities float32 [A, F] and values float32 [A], in the chunks of `act`."""
+
+    def one(
+        observation: jax.Array, recurrent: Recurrent, reset: jax.Array | None
+    ) -> tuple[Recurrent, jax.Array, jax.Array]:
+        output, after = teacher.apply(params, observation, recurrent, key=key, reset=reset)
+        return after, output.log_probs, output.value[:, 0]
+
+    num_chunks = num_equal_chunks(observation.shape[0], plan.layout.acting_chunk)
+    if num_chunks == 1:
+        return one(observation, recurrent, reset)
+    after, log_probs, value = _in_chunks(num_chunks, one, observation, recurrent, reset)
+    return _joined_memory(after), _joined(log_probs), _joined(value)
 
 
 def policy_value(
@@ -87,6 +111,10 @@ def _in_chunks(
 
     chunks = split(observation), (split(recurrent[0], 1), split(recurrent[1], 1))
     return jax.lax.map(lambda chunk: one(*chunk), (*chunks, None if reset is None else split(reset)))
+
+
+def _joined_memory(recurrent: Recurrent) -> Recurrent:
+    return _joined(recurrent[0], 1), _joined(recurrent[1], 1)
 
 
 def _joined(x: jax.Array, axis: int = 0) -> jax.Array:

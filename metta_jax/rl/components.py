@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from metta_jax.agent import Policy, SavedPolicies, SavedPolicy
+from metta_jax.agent import Agent, Policy, SavedPolicies, SavedPolicy
 from metta_jax.agent.device import device_name, device_of
 from metta_jax.config import TrainerConfig
 from metta_jax.core.device import Device
@@ -126,8 +126,9 @@ class TrainingComponents:
 
     def __repr__(self) -> str:
         layout, agent = self.plan.layout, self.plan.agent
-        network = getattr(agent, "config", None)
-        name = getattr(network, "preset", None) or type(agent).__name__
+        name = type(agent).__name__
+        if isinstance(agent, Agent) and agent.config is not None:
+            name = agent.config.preset or name
         return (
             f"TrainingComponents({name}, {layout.num_agents} agents in {self.plan.env.num_envs} environments):\n"
             f"    batches of {layout.batch_size:,} agent steps in rows of {layout.horizon}, {self.num_minibatches} "
@@ -201,6 +202,12 @@ class TrainingComponents:
         given = tuple(teacher.params for teacher in self.plan.teachers), key, params, limits
         given = put_beside(self.plan.env.params, given)
         return self.programs.init(self.hyperparameters, self.plan.env.params, *given)
+
+    def state_shapes(self) -> TrainState:
+        """A `jax.ShapeDtypeStruct` of each array of a state, with its place if there is one; computes nothing."""
+        shapes = jax.eval_shape(self.init, jax.random.key(0))
+        sharding = None if self.device is None else jax.sharding.SingleDeviceSharding(self.device)
+        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), shapes)
 
     def place(self, tree: _Tree) -> _Tree:
         """A state, or parameters, on the device of the environment; what is there already is not copied.

@@ -180,6 +180,10 @@ class Training(Protocol):
         """The state before the first rollout; consumes `key`."""
         ...
 
+    def state_shapes(self) -> TrainState:
+        """A `jax.ShapeDtypeStruct` of each array of a state, with its place if there is one; computes nothing."""
+        ...
+
     def place(self, tree: _Tree, /) -> _Tree:
         """Put the arrays of a state, or of parameters, where the run needs them; copies only what is elsewhere."""
         ...

@@ -53,7 +53,7 @@ def make_plan(
     check_functions(loss_fn=loss_fn, advantage_fn=advantage_fn, draw_fn=draw_fn)
     check_env_attributes(env)
     check_policy_attributes(agent)
-    check_env_device(device, env)
+    check_env_device(device, env, config.devices)
     batch_size, minibatch_size = _sizes(config)
     layout = create_layout(
         num_agents=env.num_envs * env.num_agents,
@@ -69,8 +69,9 @@ def make_plan(
         raise ValueError("draw_fn: has nothing to draw with minibatch_rows 'shuffled'; leave one of them out")
     validate_policy_environment_match(agent, env)
     path = path_of(env)
-    check_agent_device(agent, env)
+    check_agent_device(agent, env, config.devices)
     all_teachers = collect_teachers(config.kickstart, teachers, agent, env, policy_store)
+    _check_teachers(layout, all_teachers)
     return TrainingPlan(
         env=env,
         agent=agent,
@@ -119,3 +120,10 @@ def _check_chunks(layout: BatchLayout, agent: Policy, loss_fn: LossFn) -> None:
             raise ValueError(f"gradient_chunk_size: needs a loss that is a mean over rows, and {reason}; leave it out")
     if layout.acting_chunk is not None and (not isinstance(agent, Agent) or agent.mixes_rows):
         raise ValueError("acting_chunk_size: needs an Agent that does not mix rows; leave it out")
+
+
+def _check_teachers(layout: BatchLayout, teachers: Sequence[Teacher]) -> None:
+    """Check that teachers can act in chunks of agents."""
+    for teacher in teachers:
+        if layout.acting_chunk is not None and teacher.agent.mixes_rows:
+            raise ValueError(f"acting_chunk_size: the teacher {teacher.name!r} mixes rows (BatchNorm); leave it out")

@@ -38,6 +38,8 @@ class MemoryNeeds:
     fixed: the policy, its optimizer and gradients, twice, and the environments' rules and maps. environment: what is
     kept of each, its agents' rows of the buffer included. rollout: what it takes on top of that while it is played: the
     next buffer and temporary arrays. minibatch_step: temporary arrays of an update for each agent-step of a minibatch.
+    In a run that is divided among devices, each of them holds some of the environments; the numbers are then the
+    device's bytes divided by the environments, or the minibatch, of the whole run.
 
     `train_step`, which donates its state, takes less by about a buffer. What the compiler sets aside for code, and what
     a device's allocator loses between arrays, is not in it: leave a tenth free.
@@ -91,15 +93,16 @@ def memory_needs(training: TrainingComponents, state: TrainState | None = None) 
     Raises:
       ValueError: the compiler reports no sizes.
     """
-    shapes = jax.eval_shape(training.init, jax.random.key(0)) if state is None else state
-    shapes = jax.tree.map(lambda leaf: _shape(leaf, training.device), shapes)
+    shapes = training.state_shapes()
+    if state is not None:
+        shapes = jax.tree.map(_shape, state, shapes)
     params, layout = training.plan.env.params, training.plan.layout
     programs, numbers = training.programs, training.hyperparameters
     rollout = _sizes(programs.rollout, numbers, params, shapes.replace(experience=None))
     update = _sizes(programs.update, numbers, shapes.replace(**dict.fromkeys(ACTING_FIELDS)), shapes.experience)
     num_envs = training.plan.num_envs
-    of_environments = num_bytes([getattr(shapes, name) for name in _PER_ENVIRONMENT])
-    fixed = num_bytes((params, shapes)) - of_environments + update.output_size_in_bytes - update.alias_size_in_bytes
+    of_environments = _bytes_of_one([getattr(shapes, name) for name in _PER_ENVIRONMENT])
+    fixed = _bytes_of_one((params, shapes)) - of_environments + update.output_size_in_bytes - update.alias_size_in_bytes
     played = rollout.output_size_in_bytes - rollout.alias_size_in_bytes + rollout.temp_size_in_bytes
     return MemoryNeeds(
         fixed=fixed,
@@ -208,12 +211,20 @@ def _sizes(program: Wrapped, *args: Any) -> Any:
     return sizes
 
 
-def _shape(leaf: Any, device: Device | None) -> jax.ShapeDtypeStruct:
+def _shape(leaf: Any, planned: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
     """As the programs will see it. A state that was put nowhere by name was compiled as one."""
-    if isinstance(leaf, jax.Array) and leaf.committed:
-        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding)
-    sharding = None if device is None else jax.sharding.SingleDeviceSharding(device)
+    sharding = leaf.sharding if isinstance(leaf, jax.Array) and leaf.committed else planned.sharding
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+
+
+def _bytes_of_one(tree: Any) -> int:
+    """Bytes of all arrays of a pytree on one of their devices."""
+    return num_bytes(jax.tree.map(_share, tree))
+
+
+def _share(leaf: Any) -> jax.ShapeDtypeStruct:
+    shape = leaf.shape if leaf.sharding is None else leaf.sharding.shard_shape(leaf.shape)
+    return jax.ShapeDtypeStruct(shape, leaf.dtype)
 
 
 def _item_bytes(dtype: Any) -> int:

@@ -34,8 +34,11 @@ def _moved(leaf: Any, device: Device | None) -> Any:
     return leaf if there in (None, default_device()) else jax.device_put(leaf, default_device())
 
 
-def check_agent_device(agent: Policy, env: BatchEnv) -> None:
-    """Raise ValueError if the agent was made for another device than the environment's."""
+def check_agent_device(agent: Policy, env: BatchEnv, devices: int | str | None = None) -> None:
+    """Raise ValueError if the agent was made for another device than the environment's.
+
+    `devices`: of the configuration; with several, advice to put the environment on one of them would be wrong.
+    """
     wanted = agent.device
     if wanted is None:
         return
@@ -43,19 +46,28 @@ def check_agent_device(agent: Policy, env: BatchEnv) -> None:
     device = default_device() if here is None else here
     if device != wanted:
         whose = " (JAX's default)" if here is None else ""
+        advice = f"the environment decides where a run is: {_where(wanted)}, or leave out the agent's"
+        if devices not in (None, 1):
+            advice = f"{_divided(devices)}, so leave out the agent's"
         raise ValueError(
-            f"device: the agent is for {device_name(wanted)}, the environment on {device_name(device)}{whose}; the "
-            f"environment decides where a run is: Environment(..., device={device_name(wanted)!r}), or leave out the "
-            "agent's"
+            f"device: the agent is for {device_name(wanted)}, the environment on {device_name(device)}{whose}; {advice}"
         )
 
 
-def check_env_device(device: Device | str | None, env: BatchEnv) -> None:
-    """Raise ValueError if the requested device is not the environment's."""
+def check_env_device(device: Device | str | None, env: BatchEnv, devices: int | str | None = None) -> None:
+    """Raise ValueError if the requested device is not the environment's; `devices` as of `check_agent_device`."""
     wanted = find_device(device)
     here = device_of(env.params) or default_device()
     if wanted is not None and wanted != here:
-        raise ValueError(
-            f"device: {device_name(wanted)} was requested, but the environment is on {device_name(here)} and decides "
-            f"where a run computes: Environment(..., device={device_name(wanted)!r})"
-        )
+        problem = f"device: {device_name(wanted)} was requested, but the environment is on {device_name(here)}"
+        if devices not in (None, 1):
+            raise ValueError(f"{problem}; {_divided(devices)}, so leave it out")
+        raise ValueError(f"{problem} and decides where a run computes: {_where(wanted)}")
+
+
+def _where(device: Device) -> str:
+    return f"Environment(..., device={device_name(device)!r})"
+
+
+def _divided(devices: int | str | None) -> str:
+    return f"trainer.devices {devices!r} divides the run, and divide_training(training, device) chooses their kind"

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from grid_kernels.compiled import compiled
-from metta_jax.rl.acting import act, policy_value
+from metta_jax.rl.acting import act, follow, policy_value
 from metta_jax.rl.apart import run_apart
 from metta_jax.rl.experience import write_rows, write_slot
 from metta_jax.rl.plan import TrainingPlan
@@ -210,16 +210,13 @@ def _teacher_step(
 
     def evaluate() -> tuple[Any, Any, Any]:
         results = [
-            teacher.agent.apply(params, state.observation, recurrent, key=key, reset=reset)
+            follow(plan, teacher.agent, params, state.observation, recurrent, key, reset)
             for teacher, params, recurrent in zip(
                 plan.teachers, state.teacher_params, state.teacher_recurrent, strict=True
             )
         ]
-        return (
-            tuple(recurrent for _, recurrent in results),
-            tuple(output.log_probs for output, _ in results),
-            tuple(output.value[:, 0] for output, _ in results),
-        )
+        recurrent, log_probs, values = zip(*results, strict=True)
+        return recurrent, log_probs, values
 
     def skip() -> tuple[Any, Any, Any]:
         num_agents, num_actions = plan.layout.num_agents, plan.agent.num_flat_actions

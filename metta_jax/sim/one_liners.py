@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
 import jax
 import numpy as np
 
 from metta_jax.agent.device import find_device
-from metta_jax.config import SimulationConfig, SimulationSuiteConfig, SingleEnvSimulationConfig
+from metta_jax.config import EnvConfig, SimulationConfig, SimulationSuiteConfig, SingleEnvSimulationConfig
 from metta_jax.core.device import Device
 from metta_jax.mapgen import SYMBOLS
 from metta_jax.mettagrid import BatchEnv
@@ -112,7 +112,7 @@ def simulations_in(worlds: Sequence[PlayedWorld]) -> dict[str, Any]:
         if isinstance(world, SingleEnvSimulationConfig):
             name, simulation = world_name(world.env), world
         else:
-            source = getattr(world, "env_config", world)
+            source = world.env_config if isinstance(world, Environment) else world
             name, simulation = world_name(_only_task(world)), {"env": source}
         if simulations.setdefault(name, simulation) != simulation:
             raise ValueError(f"worlds: two of them are called {name!r}; a suite can give them other names")
@@ -121,7 +121,7 @@ def simulations_in(worlds: Sequence[PlayedWorld]) -> dict[str, Any]:
 
 def _only_task(world: Any) -> Any:
     """Give an Environment's world its name there, so that results have it; return other worlds unchanged."""
-    names = getattr(world, "task_names", ())
+    names = world.task_names if isinstance(world, Environment) else ()
     return names[0] if len(names) == 1 and names[0] != "env_config" else world
 
 
@@ -147,7 +147,7 @@ def write_training_replay(
       The address of the replay; None in epochs without one.
 
     Raises:
-      ValueError: no directory is given.
+      ValueError: no directory is given, or an environment that has no `env_config`.
     """
     if not config.replay_interval or epoch % config.replay_interval:
         return None
@@ -164,7 +164,10 @@ def _single(env: WorldSource | SingleEnvSimulationConfig | BatchEnv) -> SingleEn
     """The configuration of a simulation in a world, however that is given."""
     if isinstance(env, SingleEnvSimulationConfig):
         return env
-    return SingleEnvSimulationConfig.model_validate({"env": getattr(env, "env_config", env)})
+    world: WorldSource | None = env if isinstance(env, str | os.PathLike | Mapping | EnvConfig) else env.env_config
+    if world is None:
+        raise ValueError(f"env: {type(env).__name__} has no env_config, the world to play in; give a world instead")
+    return SingleEnvSimulationConfig.model_validate({"env": world})
 
 
 def _drawn(world: SimWorld, episode: PlayedEpisode) -> str:

@@ -96,7 +96,7 @@ def extract_scores(
       results: of `Simulation.simulate` or `SimulationSuite.simulate`.
       suite: a SimulationSuite, its configuration, or None; only its simulations count.
     """
-    config: Any = getattr(suite, "config", suite)
+    config = suite if suite is None or isinstance(suite, SimulationSuiteConfig) else suite.config
     names = None if config is None else config.simulations
     return score_policy(results.stats_db, results.policy_key, results.policy_version, names)
 

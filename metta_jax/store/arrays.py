@@ -13,9 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from metta_jax.agent.device import default_device
+from metta_jax.store.alone import orbax_alone
 from metta_jax.store.files import DamagedError, SaveError, plain_text
 from metta_jax.store.places import plain_name
-from metta_jax.store.quiet import drop_coroutines, orbax_alone, quiet_orbax
+from metta_jax.store.quiet import drop_coroutines, quiet_orbax
 
 if TYPE_CHECKING:
     from orbax.checkpoint import v1 as ocp

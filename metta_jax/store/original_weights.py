@@ -65,8 +65,8 @@ def load_original_weights(agent: Agent, path: str | os.PathLike[str]) -> dict[st
         raise ValueError(f"{name}: {reason}; {_HOW}") from None
     if not isinstance(content, Mapping) or not all(isinstance(key, str) for key in content):
         raise ValueError(f"{name}: holds a {type(content).__name__}, not a state dict; {_HOW}")
-    arrays = {key: x.detach().cpu().numpy() for key, x in content.items() if isinstance(x, torch.Tensor)}
     try:
+        arrays = {key: _array(torch, key, x) for key, x in content.items() if isinstance(x, torch.Tensor)}
         return convert_original_weights(agent, arrays)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
@@ -103,6 +103,16 @@ def convert_original_weights(agent: Agent, arrays: Mapping[str, np.ndarray]) -> 
     if given:
         raise ValueError(f"{_COMPONENTS}.{next(iter(given))}: the network {_network(agent)!r} has no such component")
     return params
+
+
+def _array(torch: Any, key: str, tensor: Any) -> np.ndarray:
+    tensor = tensor.detach().cpu()
+    if tensor.is_floating_point():
+        tensor = tensor.to(torch.float32)  # NumPy has no bfloat16
+    try:
+        return tensor.numpy()
+    except (TypeError, RuntimeError) as error:  # it is sparse, quantized, or of a kind that NumPy does not have
+        raise ValueError(f"{key}: a tensor of {tensor.dtype} is not read ({error}); save it as float32") from None
 
 
 def _by_component(arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:

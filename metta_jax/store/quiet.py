@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import logging
 import sys
@@ -11,11 +10,6 @@ import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
-from unittest import mock
-
-import jax
-
-_COMPARISON = "orbax.checkpoint.experimental.v1._src.saving.execution._check_directory_consistency"
 
 
 @contextmanager
@@ -34,20 +28,6 @@ def quiet_orbax() -> Generator[None]:
     finally:
         for logger in loggers:
             logger.removeFilter(is_of_others)
-
-
-@contextmanager
-def orbax_alone() -> Generator[None]:
-    """Within the block, Orbax saves for this process only, even if the run has several.
-
-    The option `active_processes` asks for this, but orbax-checkpoint 0.12.8 still compares the directory with those of
-    all processes, which do not take part. With one process, this has no effect.
-    """
-    with contextlib.ExitStack() as stack:
-        if jax.process_count() > 1:
-            with contextlib.suppress(AttributeError, ImportError):  # other versions may not have the comparison
-                stack.enter_context(mock.patch(_COMPARISON))
-        yield
 
 
 def drop_coroutines(error: Exception) -> None:

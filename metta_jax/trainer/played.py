@@ -14,10 +14,11 @@ def check_what_is_played(
     """Raise ValueError for replays or an evaluation that would fail when they are first due.
 
     Args:
-      env: the Environment to train in, which replays record; environments of other classes are not checked.
+      env: the Environment to train in, which replays record; an environment without an
+        `env_config` is not checked.
       suite: where policies are evaluated; None: nowhere. stats_dir: where their statistics go.
     """
-    world = getattr(env, "env_config", None)
+    world = env.env_config
     if config.replay_interval and world is not None:
         try:
             playable_env(SingleEnvSimulationConfig.model_validate({"env": world}))

@@ -155,7 +155,8 @@ def _train(
     device = None if is_divided(trainer) else kind  # an environment on several devices is put on none by name
     env = Environment(**run.environment, device=device)
     store = PolicyStore({"checkpoint_dir": paths.checkpoints, "device": device and device_name(device)})
-    agent, params, parent = Agent(env, run.agent, device=device), None, None
+    # The device of its configuration has had its say.
+    agent, params, parent = Agent(env, run.agent.replace(device=None), device=device), None, None
     info = read_trainer_info(paths.checkpoints)
     is_first_there = (existing(store.checkpoint_dir / make_model_name(0)) / POLICY_JSON).exists()
     if run.trainer.initial_policy.uri is not None or (info is None and is_first_there):

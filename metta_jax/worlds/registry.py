@@ -67,7 +67,7 @@ def get_world(
 
     Args:
       name: `arena/basic`, `env/mettagrid/arena/basic` or `/env/mettagrid/arena/basic`; also a path of the original's
-        that has moved, such as `multiagent/experiments/boxy`.
+        that has moved, such as `multiagent/experiments/boxy`, unless a world is registered under it.
       num_agents: agents on the whole map; None keeps what the world has, as do the following.
       width, height: of one room, without borders.
       items: `"classic"`, the original's eight, or `"full"`, with laser and blueprint too.
@@ -107,4 +107,6 @@ def _find(name: str) -> tuple[str, World]:
 
 
 def _short_world_name(name: str) -> str:
-    return original_name(short_name(name))
+    """The name of a world without prefixes; a path of the original's that moved is followed unless a world has it."""
+    short = short_name(name)
+    return short if find_world(short) is not None else original_name(short)

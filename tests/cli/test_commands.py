@@ -176,7 +176,9 @@ def test_maps_of_scenes_and_builders(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["map", "gen", str(scene), "--width", "9", "--height", "7"]) == 0
     assert from_text(capsys.readouterr().out).shape == (9, 11)
     for text, message in {
-        "words": "this is no scene and no map builder: 'words'",
+        "words": "scene.yaml: 'words' is not a map builder, it has no method build(rng)",
+        "{width: 8, height: 6}": "scene.yaml: type: missing; it is the name of a map builder, as MapGen or RandomRoom",
+        "{type: Uniform, low: 1, high: 2}": "scene.yaml: Uniform(low=1, high=2) is not a map builder",
         "type: {a: 1}": "type: {'a': 1} is not the name of a class",
         "type: Scene": "there is no scene, room or distribution 'Scene'",
         "{type: InlineAscii, data: 3}": "InlineAscii: map: 3 is not text",

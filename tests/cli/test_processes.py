@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import jax
 import pytest
 
-from metta_jax.cli import command_line, main
-from metta_jax.cli.processes import describe_loss
+from metta_jax.cli import command_line, main, processes
+from metta_jax.cli.processes import describe_loss, show_errors
 from metta_jax.cli.run_options import given_file, run_from, wanted_devices
 from metta_jax.config import TrainerConfig
 from metta_jax.parallel import make_cpu_devices, start_processes
@@ -46,6 +49,78 @@ def test_which_process_is_gone(news: str, who: str) -> None:
     line = describe_loss(news)
     assert line.startswith(f"stopped because {who} this run died or hangs; nothing saved is lost")
     assert "\n" not in line
+
+
+USER = "UserWarning: the disk is nearly full\n"
+HARMLESS = "E1129 15:23:00.478840    1551 cuda_executor.cc:289] Failed to query the driver\n"
+PAGE = "  and what that means\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "shown"),
+    [
+        ([(0, USER), (1, HARMLESS), (1, PAGE), (9, USER), (10, USER)], [USER, USER, USER]),
+        ([(0, HARMLESS), (0.1, "metta-jax: process 1: no such file\n")], ["metta-jax: process 1: no such file\n"]),
+        ([(0, HARMLESS), (1, HARMLESS), (2.5, PAGE), (9, USER)], [USER]),
+        ([(0, "I1129 15:23:00.478840    1551 a.cc:1] started\n"), (0, "[Gloo] connected\n"), (0, USER)], [USER]),
+        ([(0, line) for line in UNHEALTHY.format(tasks="1").splitlines(keepends=True)] + [(20, PAGE)], []),
+    ],
+)
+def test_errors_of_jax_hide_nothing_else(
+    lines: list[tuple[float, str]], shown: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After the first error of JAX nothing that a process wrote was shown any more."""
+    times = iter([time for time, _ in lines])
+    kept = show_errors([line for _, line in lines], lambda: next(times))
+    assert capsys.readouterr().err == "".join(shown)
+    assert len(kept) + sum(map(len, shown)) == sum(len(line) for _, line in lines)
+
+
+TAKES_PART = """
+import argparse, atexit, time
+from metta_jax.cli import processes
+
+atexit.register(time.sleep, 600)  # as JAX, which waits for the other processes
+
+def start(*_):
+    print("started", flush=True)
+    {started}
+
+processes.start_processes = start
+options = argparse.Namespace(coordinator=None, num_processes=None, process_id=0)
+processes._take_part({parent}, options, lambda: {running})
+"""
+
+
+@pytest.mark.parametrize(
+    ("started", "running", "is_interrupted", "code"),
+    [
+        ("time.sleep(600)", "0", True, -signal.SIGINT),
+        ("", "time.sleep(600)", True, -signal.SIGINT),
+        ("", "exit(3)", False, 1),
+    ],
+)
+def test_a_process_that_is_interrupted_waits_for_no_other(
+    started: str, running: str, is_interrupted: bool, code: int
+) -> None:
+    program = TAKES_PART.format(started=started or "pass", running=running, parent=os.getpid())
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"started\n"
+            if is_interrupted:
+                process.send_signal(signal.SIGINT)
+            assert process.wait(30) == code
+        finally:
+            process.kill()
+
+
+def test_only_the_child_of_a_watcher_takes_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it starts inherited the variable, took its grandparent for its watcher, and ended."""
+    monkeypatch.setenv("METTA_JAX_WATCHED_BY", "77")
+    monkeypatch.setattr(processes, "_take_part", lambda parent, options, run_fn: parent + run_fn())
+    code = processes.run_watched([], argparse.Namespace(), lambda: int("METTA_JAX_WATCHED_BY" in os.environ))
+    assert code == 77
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,8 +13,6 @@ from metta_jax.mapgen import (
     Auto,
     Candidate,
     Child,
-    FixedMap,
-    GameMap,
     MakeConnected,
     MapGen,
     Maze,
@@ -26,7 +22,6 @@ from metta_jax.mapgen import (
     RandomScene,
     RandomSceneFromDir,
     RoomGrid,
-    build_maps,
     from_plain,
     from_text,
     plain,
@@ -147,28 +142,6 @@ def test_auto_draws_mazes_of_any_size_in_rooms_of_any_size() -> None:
         for seed in range(60):
             grid = builder.build(generator(seed)).grid
             assert (grid == "agent.agent").sum() == 1
-
-
-@dataclass(frozen=True)
-class _Moody:
-    """A builder that fails for the generators of some seeds."""
-
-    share: float
-
-    def build(self, rng: np.random.Generator) -> GameMap:
-        value = float(rng.random())
-        if value < self.share:
-            raise ValueError(f"rooms: {value:.3f} do not fit")
-        return FixedMap((("agent.agent", "altar"),)).build(rng)
-
-
-def test_one_bad_map_stops_no_pool() -> None:
-    message = r"maps: \d+ of 40 did not fit and were drawn again; the first: rooms: 0\."
-    with pytest.warns(UserWarning, match=message) as seen:
-        assert len(build_maps(_Moody(0.5), seed=0, num_maps=40)) == 40
-    assert len(seen) == 1
-    with pytest.raises(ValueError, match=r"^rooms: 0\.\d+ do not fit$"):
-        build_maps(_Moody(1), seed=0, num_maps=1)
 
 
 @pytest.mark.parametrize(

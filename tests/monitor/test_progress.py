@@ -175,6 +175,14 @@ def test_an_activity_leaves_nothing_behind() -> None:
             assert stream.getvalue() == found
 
 
+def test_no_thread_counts_the_seconds_of_nothing() -> None:
+    with ActivityLine(Console(file=io.StringIO())) as line:
+        line.set_activity(None)
+        assert not any(thread.name == "live line" for thread in threading.enumerate())
+        line.set_activity("playing")
+        assert any(thread.name == "live line" for thread in threading.enumerate())
+
+
 def test_total_must_be_positive() -> None:
     with pytest.raises(ValueError, match="total_steps: 0"):
         ProgressLine(0)

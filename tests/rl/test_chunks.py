@@ -14,9 +14,10 @@ import pytest
 
 from metta_jax.agent import Agent
 from metta_jax.config import TrainerConfig
-from metta_jax.rl import TrainingComponents, minibatch_loss
+from metta_jax.rl import Teacher, TrainingComponents, minibatch_loss
 from metta_jax.rl.acting import policy_value
 from metta_jax.rl.batch_layout import num_equal_chunks
+from metta_jax.rl.make_plan import _check_teachers
 from metta_jax.rl.memory import memory_needs
 from metta_jax.worlds.environment import Environment
 from tests.parallel.runs import assert_close
@@ -93,18 +94,54 @@ def test_values_of_last_observations_come_in_chunks_too() -> None:
     assert set(sizes) == {12, 4}
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class CountedAgent(ProbeAgent):
+    """Writes down how many agents act at a time."""
+
+    sizes: list[int] = dataclasses.field(default_factory=list)
+
+    def apply(self, params: Any, observation: jax.Array, *args: Any, **options: Any) -> Any:
+        self.sizes.append(len(observation))
+        return super().apply(params, observation, *args, **options)
+
+
+@pytest.mark.parametrize("reset_at_episode_end", [False, True])
+def test_teachers_act_in_chunks_too(reset_at_episode_end: bool) -> None:
+    """In one piece, a large teacher would take the memory that is saved."""
+    settings = config(recurrence={"reset_at_episode_end": reset_at_episode_end}, kickstart={"kickstart_steps": 100})
+    batches = []
+    for size in (None, 5):  # 8 agents: two chunks of four
+        teachers = [CountedAgent(), CountedAgent(hidden=8)]
+        pairs = [(teacher, teacher.init(jax.random.key(seed))) for seed, teacher in enumerate(teachers)]
+        training = TrainingComponents.create(ProbeEnv(game="memory"), ProbeAgent(), settings, teachers=pairs)
+        layout = dataclasses.replace(training.plan.layout, acting_chunk=size)
+        for teacher in teachers:
+            teacher.sizes.clear()
+        training = training.with_plan(layout=layout)
+        state, batch = training.rollout(training.init(jax.random.key(0)))
+        assert [set(teacher.sizes) for teacher in teachers] == [{8 if size is None else 4}] * 2
+        batches.append((batch, state.teacher_recurrent))
+    assert np.abs(np.asarray(batches[0][0].teacher_values[1])).max() > 0
+    assert_close(batches[1], batches[0])
+    np.testing.assert_array_equal(batches[1][0].action, batches[0][0].action)
+    with pytest.raises(ValueError, match=r"^acting_chunk_size: the teacher 'teachers\[0\]' mixes rows"):
+        _check_teachers(training.plan.layout, [Teacher(MixingAgent(), {}, name="teachers[0]")])
+
+
 @pytest.mark.slow
 def test_agents_act_in_chunks() -> None:
     """A rollout whose network runs on some agents at a time: the same actions, and so the same games."""
     env = Environment("forage", num_envs=3, num_maps=1)
     agent = Agent(env, "fast")
-    settings = TrainerConfig(batch_size=192, minibatch_size=192, bptt_horizon=16)
+    settings = TrainerConfig(batch_size=192, minibatch_size=192, bptt_horizon=16, kickstart={"kickstart_steps": 1000})
     batches = []
     for size in (None, 5):  # 12 agents: three chunks of four
-        training = TrainingComponents.create(env, agent, settings.replace(acting_chunk_size=size))
+        training = TrainingComponents.create(
+            env, agent, settings.replace(acting_chunk_size=size), teachers=[(agent, agent.init(jax.random.key(1)))]
+        )
         state, batch = training.rollout(training.init(jax.random.key(0)))
         state, batch = training.rollout(state)
-        batches.append((batch, state.env_state, state.recurrent))
+        batches.append((batch, state.env_state, state.recurrent, state.teacher_recurrent))
     assert_close(batches[1], batches[0])
     np.testing.assert_array_equal(batches[1][0].action, batches[0][0].action)
 

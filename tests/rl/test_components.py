@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -27,6 +28,16 @@ def test_static_facts() -> None:
     assert hasattr(training.optimizer, "update")
     training.timer.start("_train")
     assert training.timer.stop("_train") >= 0.0
+
+
+def test_the_name_of_an_own_policy_is_its_class() -> None:
+    """It was that of anything called `config` that has a `preset`."""
+
+    class Configured(ProbeAgent):
+        config = SimpleNamespace(preset="fast")
+
+    training = TrainingComponents.create(ProbeEnv(), Configured(), config())
+    assert repr(training).startswith("TrainingComponents(Configured, 8 agents in 4 environments):")
 
 
 def test_guide_names_of_the_arguments() -> None:

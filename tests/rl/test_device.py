@@ -121,6 +121,20 @@ def test_an_agent_for_another_device_is_refused() -> None:
     TrainingComponents.create(env, Agent(env, _network(), device="cpu:1"), config())
 
 
+def test_a_run_on_several_devices_is_not_sent_to_one() -> None:
+    """An environment made with `device=`, as the advice for one device goes, could not be divided."""
+    env = _small_env()
+    agent = Agent(env, {"device": "cpu:1", "agent": _network()})
+    for devices in (2, "all"):
+        settings = config(devices=devices)
+        problem = rf"^device: the agent is for cpu:1, .*; trainer\.devices {devices!r} .* leave out the agent's$"
+        with pytest.raises(ValueError, match=problem):
+            TrainingComponents.create(env, agent, settings)
+        problem = rf"^device: cpu:1 was requested, .* cpu:0; trainer\.devices {devices!r} divides .*, so leave it out$"
+        with pytest.raises(ValueError, match=problem):
+            TrainingComponents.create(env, Agent(env, _network()), settings, device="cpu:1")
+
+
 def test_a_policy_that_a_store_loads_elsewhere(tmp_path: Path) -> None:
     env = _small_env(device="cpu:1")
     agent = Agent(env, _network())

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import pytest
 from jax.core import Tracer
 
+from metta_jax.parallel import shard_training
 from metta_jax.rl import MemoryNeeds, TrainingComponents, explain_out_of_memory, memory, memory_needs
 from metta_jax.rl.memory import format_bytes, is_out_of_memory, memory_limit, num_bytes
 from metta_jax.trainer import loop, run_training
@@ -64,6 +65,23 @@ def test_of_a_run() -> None:
     )
     assert memory_needs(wider).environment == pytest.approx(needs.environment, rel=0.01)
     assert memory_needs(wider).total == pytest.approx(needs.scaled(8).total, rel=0.2)
+
+
+def test_of_one_of_several_devices() -> None:
+    """What is divided counted as if one device held all of it."""
+    one = variant("default")
+    two = shard_training(one, 2)
+    state = two.init(jax.random.key(0))
+    needs = memory_needs(two)
+    assert memory_needs(two, state) == needs
+    divided = state.experience, state.env_state, state.recurrent
+    shards = [shard for leaf in jax.tree.leaves(divided) for shard in leaf.addressable_shards if shard.device.id == 0]
+    held = num_bytes([shard.data for shard in shards])
+    assert held < 0.6 * num_bytes(divided)
+    assert held <= needs.num_envs * needs.environment < 1.2 * held
+    whole = memory_needs(one)
+    assert needs.environment == pytest.approx(whole.environment / 2, rel=0.05)
+    assert needs.fixed == pytest.approx(whole.fixed, rel=0.2)
 
 
 def test_nothing_is_compiled_for_what_has_run(caplog: pytest.LogCaptureFixture) -> None:

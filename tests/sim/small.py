@@ -90,6 +90,20 @@ def simulation(name: str = "navigation/tiny", policy_pr: Any = None, **options: 
 
 
 @functools.cache
+def wide_policy() -> Any:
+    """A policy for windows of 7 x 7."""
+    overrides = {**OVERRIDES, "game": {**OVERRIDES["game"], "obs_width": 7, "obs_height": 7}}
+    settings = SingleEnvSimulationConfig(
+        env="default", env_overrides={**overrides, "game": {**OVERRIDES["game"], **overrides["game"]}}
+    )
+    world = make_world(settings, seed=0, num_episodes=1, stats="none")
+    agent = Agent(world.grid, agent_config())
+    found = record()
+    found.agent, found.params = agent, agent.init(jax.random.key(0))
+    return found
+
+
+@functools.cache
 def played() -> tuple[Simulation, tuple[PlayedEpisode, ...]]:
     """The episodes of the shared simulation, with states and frames."""
     shared = simulation()

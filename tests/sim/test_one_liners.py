@@ -22,6 +22,7 @@ from metta_jax.sim.world import make_world, resolve_env
 from metta_jax.worlds.environment import Environment
 from tests.agent.facts import small_config
 from tests.mettagrid.small_world import MAP, game_config
+from tests.rl.probes import ProbeEnv
 from tests.sim import small
 
 
@@ -67,6 +68,29 @@ def test_no_replay_where_none_is_due() -> None:
     assert write_training_replay(policy, env, SimulationConfig(replay_interval=0), epoch=0) is None
     with pytest.raises(ValueError, match="replay_dir: '' is no directory"):
         write_training_replay(policy, env, settings, epoch=10)
+
+
+def test_a_replay_needs_a_world(tmp_path: Path) -> None:
+    """An environment of one's own was taken for a world, and every field of a world found missing."""
+    settings = SimulationConfig(replay_interval=10, replay_dir=str(tmp_path))
+    problem = "^env: ProbeEnv has no env_config, the world to play in; give a world instead$"
+    with pytest.raises(ValueError, match=problem):
+        write_training_replay(small.policy(), ProbeEnv(), settings, epoch=10)
+    with pytest.raises(ValueError, match=problem):
+        evaluate_policy(small.policy(), ProbeEnv())
+
+
+class Pretending(dict):
+    """A mapping for a world that also has attributes of an Environment's names."""
+
+    env_config, task_names = None, ("another",)
+
+
+def test_only_environments_are_asked_for_their_world() -> None:
+    world = resolve_env(small.config())
+    given = Pretending(world.model_dump(mode="json"))
+    ((name, simulation),) = simulations_in([given]).items()
+    assert (name, simulation["env"]) == ("custom", given)
 
 
 @pytest.mark.slow

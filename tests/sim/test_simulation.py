@@ -1,19 +1,16 @@
-"""Simulations and suites: how many episodes, who plays, what is recorded."""
+"""Simulations and suites: how many episodes, and what is recorded."""
 
 from __future__ import annotations
 
-import functools
 import itertools
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metta_jax.agent import Agent
 from metta_jax.config import SingleEnvSimulationConfig
 from metta_jax.mapgen import FixedMap
 from metta_jax.mettagrid import engine_path
@@ -22,8 +19,6 @@ from metta_jax.mettagrid.map_hash import map_hash
 from metta_jax.mettagrid.map_pool import MapCounts
 from metta_jax.replays.encoding import encode_replay
 from metta_jax.sim import (
-    EvalStatsDB,
-    SimulationCompatibilityError,
     SimulationSuite,
     extract_scores,
     read_replay,
@@ -187,87 +182,6 @@ def test_what_is_saved_over_a_policy_is_played_afresh(results: Any) -> None:
         assert again.scores != out.scores
 
 
-def _only_first_action(seed: int = 0) -> Any:
-    """A policy of NaNs: of equally bad actions the first one is taken, (0, 0)."""
-    record = small.record(uri="file://npc", epoch=2)
-    record.params = jax.tree.map(lambda x: jnp.full_like(x, jnp.nan), record.params)
-    return record
-
-
-def test_npc_plays_the_last_agents(tmp_path: Path) -> None:
-    store = small.Store(npc=_only_first_action())
-    settings = small.config(npc_policy_uri="npc", policy_agents_pct=0.5)
-    run = small.simulation(config=settings, policy_store=store, replay_dir=tmp_path)
-    assert [count for _, count in run.players] == [1, 2]
-    with run.simulate() as out:
-        db, columns = out.stats_db, "agent_id, policy_key, policy_version"
-        assert db.rows(f"SELECT {columns}, COUNT(*) FROM agent_policies GROUP BY ALL ORDER BY 1") == [
-            (0, "file://policies/model_0007", 7, 3), (1, "file://npc", 2, 3), (2, "file://npc", 2, 3),
-        ]  # fmt: skip
-        mine = db.rows("SELECT AVG(value) FROM agent_metrics WHERE metric = 'reward' AND agent_id = 0")[0][0]
-        assert out.scores.simulation_scores == {("navigation", "tiny"): pytest.approx(mine)}
-        for url in db.get_replay_urls():
-            agents = [t for t in format1.load(url)["grid_objects"] if "agent_id" in t]
-            actions = {t["agent_id"]: t["action"] for t in agents}
-            assert actions[1] == actions[2] == [[0, [0, 0]]]
-            assert len(actions[0]) > 10
-
-
-def test_who_can_play(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="policy_agents_pct: 0.5 leaves 2 of 3 agents without a policy"):
-        small.simulation(config=small.config(policy_agents_pct=0.5))
-    npc = small.config(npc_policy_uri="npc", policy_agents_pct=0.1)
-    with pytest.raises(ValueError, match="npc_policy_uri: 'npc' cannot be loaded without policy_store"):
-        small.simulation(config=npc)
-    with pytest.raises(SimulationCompatibilityError, match="npc_policy_uri: 'npc' cannot play in this environment"):
-        small.simulation(config=npc, policy_store=small.Store(npc=_wide_policy()))
-    with pytest.raises(ValueError, match="Observation space mismatch"):
-        small.simulation(policy_pr=_wide_policy())
-    with pytest.raises(ValueError, match="PolicyRecord must have a URI to be used in EvalStatsDB queries."):
-        small.simulation(policy_pr=small.record(uri=None))
-    with pytest.raises(TypeError, match=r"policy_pr: str is neither a PolicyRecord nor a pair \(agent, params\)"):
-        small.simulation(policy_pr="model_0001")
-    with pytest.raises(ValueError, match=r"key: 3 is not a random key; jax.random.key\(0\) makes one"):
-        small.simulation(key=3)
-    with pytest.raises(ValueError, match="replay_dir: 's3://bucket' is not a local directory"):
-        small.simulation(replay_dir="s3://bucket")
-    with pytest.raises(ValueError, match="device: 'gpu:9' is not available"):
-        small.simulation(device="gpu:9")
-
-
-@functools.cache
-def _wide_policy() -> Any:
-    """A policy for windows of 7 x 7."""
-    overrides = {**small.OVERRIDES, "game": {**small.OVERRIDES["game"], "obs_width": 7, "obs_height": 7}}
-    settings = SingleEnvSimulationConfig(
-        env="default", env_overrides={**overrides, "game": {**small.OVERRIDES["game"], **overrides["game"]}}
-    )
-    world = make_world(settings, seed=0, num_episodes=1, stats="none")
-    agent = Agent(world.grid, small.agent_config())
-    record = small.record()
-    record.agent, record.params = agent, agent.init(jax.random.key(0))
-    return record
-
-
-def test_pairs_are_named_after_what_they_contain() -> None:
-    agent, params = small.policy()
-    first, second = (small.simulation(policy_pr=pair).policy for pair in ((agent, params), (agent, small.policy(1)[1])))
-    assert first.key != second.key
-    assert first.key.startswith("memory://")
-    assert small.simulation(policy_pr=(agent, params)).policy.key == first.key
-    assert EvalStatsDB.key_and_version((agent, params)) == (first.key, 0)
-
-
-def test_unknown_features_are_dropped() -> None:
-    renamed = ("ore_red", "battery_red", "heart", "laser", "unheard_of")
-    overrides = {**small.OVERRIDES, "game": {**small.OVERRIDES["game"], "inventory_item_names": renamed}}
-    run = small.simulation(config=small.config(env_overrides=overrides))
-    ids = run.world.grid.get_observation_features()
-    remap = np.asarray(run.policy.agent.tables.feature_remap)
-    assert remap[int(ids["inv:unheard_of"]["id"])] == 255
-    assert remap[int(ids["inv:laser"]["id"])] != 255
-
-
 def test_suite_merges_and_compiles_once(tmp_path: Path, results: Any) -> None:
     """The second world has a smaller map; with room for the larger one both run the program that is there already."""
     smaller = {**small.OVERRIDES, "map_builder": FixedMap(SMALLER)}
@@ -310,7 +224,7 @@ def test_suite_merges_and_compiles_once(tmp_path: Path, results: Any) -> None:
 
 def test_suite_skips_what_the_other_policy_cannot_play(tmp_path: Path) -> None:
     npc = small.config(npc_policy_uri="npc", policy_agents_pct=0.5)
-    store = small.Store(npc=_wide_policy())
+    store = small.Store(npc=small.wide_policy())
     config = small.suite_config(**{"a/skipped": npc, "a/played": small.config()})
     suite = SimulationSuite(config, small.record(), store, replay_dir=tmp_path)
     with pytest.warns(UserWarning, match="simulation 'a/skipped' is skipped: npc_policy_uri: 'npc' cannot play"):

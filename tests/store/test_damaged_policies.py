@@ -16,9 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from metta_jax.store import DamagedError, PolicyStore, cleanup_old_policies, load_checkpoint
-from metta_jax.store.checkpoint import write_checkpoint
 from metta_jax.store.files import MAX_JSON_BYTES
-from metta_jax.store.policy_file import describe_policy, flat_params
 from tests.store.policies import rewrite, same, small_agent, small_params
 
 
@@ -362,40 +360,3 @@ def test_the_number_of_components_is_bounded(copy: Path) -> None:
     rewrite(copy, _chain(3000))
     with pytest.raises(DamagedError, match=r"agent\.config\.components: 3011 are more than 1000$"):
         _load(copy)
-
-
-def test_a_crash_while_saving_leaves_the_old_policy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = PolicyStore(tmp_path)
-    store.save(small_agent(), small_params(1), 1)
-
-    def crash(*_: Any, **__: Any) -> None:
-        raise KeyboardInterrupt
-
-    rename = Path.rename
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Path, "rename", lambda self, to: crash() if self.name.endswith(".new") else rename(self, to))
-        store.save(small_agent(), small_params(2), 1)
-    assert [path.name for path in tmp_path.iterdir()] == [".model_0001.old"]
-    record = load_checkpoint(PolicyStore(tmp_path), tmp_path)
-    assert (record.run_name, same(record.params, small_params(1))) == ("model_0001", True)
-    store.save(small_agent(), small_params(3), 1)
-    assert [path.name for path in tmp_path.iterdir()] == ["model_0001"]
-
-
-def test_parts_of_a_write_are_not_listed(tmp_path: Path) -> None:
-    """While a policy is being written it cannot be seen; afterwards it is whole."""
-    seen: list[int] = []
-    leaves = {name: leaf for name, (_, leaf) in flat_params(small_params()).items()}
-    document = describe_policy(
-        small_agent(), small_params(), {"epoch": 1, "agent_step": 0, "generation": 0, "train_time": 0}
-    )
-
-    class Watched(dict):
-        def items(self) -> Any:
-            seen.append(len(list(tmp_path.glob("[!.]*"))))
-            return super().items()
-
-    write_checkpoint(tmp_path / "model_0001", Watched(leaves), document, json_name="policy.json", arrays_name="params")
-    assert seen
-    assert not any(seen)
-    assert same(load_checkpoint(PolicyStore("x"), tmp_path).params, small_params())

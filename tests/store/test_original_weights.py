@@ -300,6 +300,24 @@ def test_a_file_of_weights_gives_the_same_outputs(name: str, tmp_path: Path) -> 
 
 
 @needs_torch
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
+def test_weights_of_other_precisions(dtype: str, tmp_path: Path) -> None:
+    """NumPy has no bfloat16, and PyTorch's own error was shown."""
+    torch: Any = pytest.importorskip("torch")
+    agent, components = small()
+    tensors = {key: torch.from_numpy(array) for key, array in state_dict(agent, components).items()}
+    kind = getattr(torch, dtype)
+    rounded = {key: x.to(kind) if x.is_floating_point() else x for key, x in tensors.items()}
+    torch.save(rounded, tmp_path / "weights.pt")
+    expected = convert_original_weights(agent, {key: np.asarray(x.tolist()) for key, x in rounded.items()})
+    jax.tree.map(np.testing.assert_array_equal, load_original_weights(agent, tmp_path / "weights.pt"), expected)
+    key = next(key for key, x in tensors.items() if x.ndim == 2)
+    torch.save({**tensors, key: tensors[key].to_sparse()}, tmp_path / "sparse.pt")
+    with pytest.raises(ValueError, match=rf"sparse.pt: {key}: a tensor of torch.float32 is not read .*; save it as"):
+        load_original_weights(agent, tmp_path / "sparse.pt")
+
+
+@needs_torch
 def test_nothing_in_a_file_is_executed(tmp_path: Path) -> None:
     torch: Any = pytest.importorskip("torch")
     agent, _ = small()

@@ -12,6 +12,7 @@ from metta_jax.trainer import make_run, train
 from metta_jax.trainer.played import check_what_is_played
 from metta_jax.worlds import get
 from metta_jax.worlds.environment import Environment
+from tests.rl.probes import ProbeEnv
 
 SMALL: dict[str, Any] = {"num_envs": 1, "bptt_horizon": 4, "minibatch_size": 8, "total_timesteps": 8}
 
@@ -31,7 +32,7 @@ def test_replays_of_a_world_without_end() -> None:
         check_what_is_played(SimulationConfig(replay_interval=300), _endless(), None)
     check_what_is_played(SimulationConfig(replay_interval=0), _endless(), None)
     check_what_is_played(SimulationConfig(replay_interval=300), Environment("default", num_maps=1), None)
-    check_what_is_played(SimulationConfig(replay_interval=300), object(), None)
+    check_what_is_played(SimulationConfig(replay_interval=300), ProbeEnv(), None)
 
 
 def test_evaluation_in_a_world_without_end() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from metta_jax.agent import Agent
 from metta_jax.config import SimulationSuiteConfig, TrainerConfig
-from metta_jax.monitor import Logger, RunConfig, read_json_lines
+from metta_jax.monitor import Logger, RunConfig, load_run_config, read_json_lines
 from metta_jax.sim.episodes import play_episodes
 from metta_jax.store import PolicyRecord, PolicyStore, find_initial_policy
 from metta_jax.store.train_state import read_trainer_info
@@ -89,6 +89,17 @@ def test_the_device_of_the_agent_s_configuration() -> None:
     assert chosen_device(run) == second
     assert chosen_device(run, "cpu:0") == first
     assert chosen_device(make_run(**SMALL)) is None
+
+
+def test_with_several_devices_the_agent_s_device_says_their_kind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was refused, with the advice to put the environment on one device, which cannot be divided then."""
+    monkeypatch.setitem(train.__globals__, "run_training", lambda training, **_: training)
+    run = make_run(agent={"device": "cpu:1", "agent": "fast"}, devices=2, run_dir=str(tmp_path), **SMALL)
+    training: Any = train(run, show_progress=False)
+    assert set(training.mesh.devices.flat) == set(jax.devices())
+    assert load_run_config(tmp_path).agent == run.agent
 
 
 @pytest.mark.slow

@@ -64,6 +64,32 @@ def test_a_configuration_has_a_name() -> None:
     assert not worlds.is_world("lab/drawn")
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "multiagent/experiments/mine",  # the original's are multiagent/... here
+        "multiagent/experiments/boxy",
+        "multiagent/multiagent/boxshare",
+        "navigation/training/defaults",
+        "mine/defaults",  # the name of a template, which is no world
+        "game/mine",  # a part of the original's files
+    ],
+)
+def test_a_registered_name_wins_over_what_the_original_s_path_means(name: str) -> None:
+    config = _config()
+    worlds.register(name, config)
+    for spelling in (name, f"env/mettagrid/{name}", f"/env/mettagrid/{name}"):
+        assert worlds.is_world(spelling)
+        assert worlds.get(spelling) == config
+        assert worlds.canonical_name(spelling) == name
+        assert worlds.make_curriculum(spelling).env_configs[0] == config
+    suite = SimulationSuiteConfig.model_validate({"name": "mine", "simulations": {"a/b": {"env": name}}})
+    (simulation,) = suite.simulations.values()
+    assert (resolve_env(simulation), env_name(simulation)) == (config, name)
+    worlds.unregister(name)
+    assert not worlds.is_world(name) or worlds.get(name) != config
+
+
 def test_a_world_takes_options() -> None:
     worlds.register("lab/rooms", ROOMS)
     assert worlds.get("lab/rooms", num_agents=3, width=9).game.num_agents == 3

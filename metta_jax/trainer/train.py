@@ -112,8 +112,8 @@ def train(
       show_progress: a live line on the console; `trainer.verbose` must be True too.
       device: where it runs, "cpu", "cuda:1"; None: the device in the agent's configuration, else JAX's default. With
         `trainer.devices`, it decides their kind.
-      default_devices: the number of devices if `trainer.devices` is None. It is not saved with the run, since another
-        machine may have another number.
+      default_devices: the number of devices if `trainer.devices` is None and this is the only process. It is not saved
+        with the run, since another machine may have another number.
 
     Raises:
       ValueError: an invalid configuration, or a directory that holds another run or is in use by one.
@@ -151,7 +151,9 @@ def _train(
     """`train` in a directory that is locked, and that holds either this run or none."""
     paths = run.trainer.paths
     kind = chosen_device(run, device)
-    trainer = run.trainer if run.trainer.devices is not None else run.trainer.replace(devices=default_devices)
+    trainer = run.trainer
+    if trainer.devices is None and jax.process_count() == 1:  # several processes need all of their devices
+        trainer = trainer.replace(devices=default_devices)
     device = None if is_divided(trainer) else kind  # an environment on several devices is put on none by name
     env = Environment(**run.environment, device=device)
     store = PolicyStore({"checkpoint_dir": paths.checkpoints, "device": device and device_name(device)})

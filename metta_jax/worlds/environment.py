@@ -89,6 +89,8 @@ class Environment(BatchEnv):
       ValueError: no such world or device, or an option out of range.
     """
 
+    env_config: EnvConfig
+
     def __init__(
         self,
         curriculum_path: str | os.PathLike[str] | Mapping[str, Any] | Kind | EnvConfig | Curriculum | None = None,

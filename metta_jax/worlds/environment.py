@@ -89,7 +89,7 @@ class Environment(BatchEnv):
       ValueError: no such world or device, or an option out of range.
     """
 
-    env_config: EnvConfig
+    env_config: EnvConfig  # the world; of the first task
 
     def __init__(
         self,

@@ -85,6 +85,10 @@ def end(processes: list[subprocess.Popen[str]]) -> None:
     for process in processes:
         for one in worker_and_watcher(process):
             one.kill()
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
 
 
 def worker_and_watcher(process: subprocess.Popen[str]) -> list[psutil.Process]:

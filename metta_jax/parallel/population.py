@@ -163,8 +163,11 @@ def _compile(training: TrainingComponents, together: bool, mesh: Mesh | None) ->
 
 
 def _mesh_of(states: TrainState) -> Mesh | None:
-    """The devices among which members are divided; None if they are on one."""
-    sharding = jax.tree.leaves(states)[0].sharding
+    """The devices among which members are divided; None if they are on one, or nobody can tell while being traced."""
+    first = jax.tree.leaves(states)[0]
+    if isinstance(first, jax.core.Tracer):
+        return None
+    sharding = first.sharding
     if isinstance(sharding, NamedSharding) and sharding.mesh.size > 1 and sharding.spec[:1] == (ENVS,):
         mesh = sharding.mesh
         return mesh if isinstance(mesh, Mesh) else None

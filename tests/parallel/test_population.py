@@ -77,6 +77,12 @@ def test_numbers_can_change_between_updates(training: TrainingComponents) -> Non
         np.testing.assert_allclose(metrics["parameters/learning_rate"], rates)
 
 
+def test_shapes_alone(training: TrainingComponents) -> None:
+    keys = jax.random.split(jax.random.key(0), 3)
+    _, metrics = jax.eval_shape(lambda: population_step(training)(init_population(training, keys)))
+    assert metrics["losses/entropy"].shape == (3,)
+
+
 def test_the_losers_go_on_with_what_the_winners_learned(training: TrainingComponents) -> None:
     states = init_population(training, jax.random.split(jax.random.key(0), 3))
     chosen = inherit(states, [2, 1, 2])

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from metta_jax.parallel.folded_env import fold_env
@@ -37,7 +38,7 @@ class PopulationStep(Protocol):
 def init_population(training: Training, keys: jax.Array) -> TrainState:
     """The first states of P runs of one configuration; run i is `training.init(keys[i])`."""
     # One after another, by the compiled `init`: a network's matrix factorizations take minutes under vmap on a CPU.
-    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *[training.init(key) for key in keys])
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *[training.init(keys[i]) for i in range(keys.shape[0])])
 
 
 def population_step(
@@ -165,7 +166,7 @@ def _compile(training: TrainingComponents, together: bool, mesh: Mesh | None) ->
 def _mesh_of(states: TrainState) -> Mesh | None:
     """The devices among which members are divided; None if they are on one, or nobody can tell while being traced."""
     first = jax.tree.leaves(states)[0]
-    if isinstance(first, jax.core.Tracer):
+    if isinstance(first, Tracer):
         return None
     sharding = first.sharding
     if isinstance(sharding, NamedSharding) and sharding.mesh.size > 1 and sharding.spec[:1] == (ENVS,):

@@ -14,7 +14,8 @@ from metta_jax.config import TrainerConfig
 from metta_jax.mettagrid import EnginePath
 from metta_jax.rl import TrainingComponents
 from metta_jax.worlds.environment import Environment
-from tests.agent.facts import facts_env, random_observations
+from tests.agent.facts import facts_env, random_observations, small_config
+from tests.curriculum.mines import mines
 
 ROWS, STEPS = 5, 9
 
@@ -90,14 +91,17 @@ def test_the_wide_form_does_not_keep_the_box(dtype: str) -> None:
     assert largest_kept("narrow") >= box > 2 * largest_kept("wide")
 
 
+@pytest.mark.slow
 def test_a_rollout_is_the_same_on_both_paths() -> None:
     """One rollout with equal draws: equal integers of the worlds, and policies that agree but for the last digits."""
 
     def rollout(path: str) -> Any:
-        env = Environment("forage", num_envs=4, num_maps=2, engine_path=path)
+        env = Environment(env_config=mines(0.25, 5), num_envs=4, num_maps=1, engine_path=path)
         batch = 4 * env.num_agents * 8
         config = TrainerConfig(batch_size=batch, minibatch_size=batch // 2, bptt_horizon=8)
-        training = TrainingComponents.create(env, Agent(env, "fast", dtype="float32"), config)
+        embeds = {"type": "ActionEmbedding", "num_embeddings": 50, "embedding_dim": 4}
+        agent = Agent(env, small_config(_action_embeds_=embeds), dtype="float32")
+        training = TrainingComponents.create(env, agent, config)
         assert training.plan.keeps_bits == (path == "narrow")
         state, experience = training.rollout(training.init(jax.random.key(0)))
         state, metrics = training.update(state, experience)

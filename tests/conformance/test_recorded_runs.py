@@ -16,7 +16,7 @@ from tests.oracle.replay import make_oracle, oracle_rollout
 RUNS = sorted(Path(__file__).parent.glob("*.npz"))
 
 # Each run has its own shapes and compiles its own step: most are left to `make test-all`.
-FAST = {"fuzz_0", "stress_converters", "stress_stat_rewards"}
+FAST = {"fuzz_0": ("wide", "narrow"), "stress_converters": ("narrow",), "stress_stat_rewards": ("wide",)}
 
 
 @pytest.fixture(params=RUNS, ids=lambda path: path.stem)
@@ -25,7 +25,7 @@ def run(request: pytest.FixtureRequest) -> RecordedRun:
 
 
 def test_there_are_runs() -> None:
-    assert {path.stem for path in RUNS} >= FAST
+    assert {path.stem for path in RUNS} >= set(FAST)
 
 
 def test_the_oracle_makes_the_run(run: RecordedRun) -> None:
@@ -33,11 +33,14 @@ def test_the_oracle_makes_the_run(run: RecordedRun) -> None:
 
 
 @pytest.mark.parametrize(
-    "path",
-    [pytest.param(path, marks=() if path.stem in FAST else pytest.mark.slow) for path in RUNS],
-    ids=lambda path: path.stem,
+    ("path", "engine_path"),
+    [
+        pytest.param(path, engine_path, marks=() if engine_path in FAST.get(path.stem, ()) else pytest.mark.slow)
+        for path in RUNS
+        for engine_path in ("wide", "narrow")
+    ],
+    ids=lambda value: value.stem if isinstance(value, Path) else value,
 )
-@pytest.mark.parametrize("engine_path", ["wide", "narrow"])
 def test_the_engine_makes_the_run(path: Path, engine_path: str) -> None:
     assert compare(load_run(path), partial(make_engine, engine_path=engine_path)) is None
 

@@ -102,7 +102,11 @@ def test_the_curriculum_learned_from_every_episode_in_order() -> None:
     assert int(np.sum(last.completions.episodes)) == int(episode.done.sum()) > 20
 
 
-@pytest.mark.parametrize("path", [EnginePath(6), WIDE], ids=["chunks of three environments", "wide"])
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(EnginePath(6), marks=pytest.mark.slow), WIDE],
+    ids=["chunks of three environments", "wide"],
+)
 def test_the_path_changes_nothing(path: EnginePath) -> None:
     for a, b in zip(jax.tree.leaves(run()), jax.tree.leaves(run(path)), strict=True):
         if jnp.issubdtype(a.dtype, jax.dtypes.prng_key):

@@ -56,7 +56,7 @@ GAMES: dict[str, tuple[dict[str, Any], list[list[str]]]] = {
 }
 
 
-@pytest.mark.parametrize("path", ["wide", "narrow"])
+@pytest.mark.parametrize("path", ["wide", pytest.param("narrow", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("actions", "stats"), [("as given", "full"), pytest.param("all", "none", marks=pytest.mark.slow)]
 )
@@ -84,7 +84,7 @@ def test_plays_as_the_oracle_does(name: str, actions: str, stats: Any, path: str
     assert env.object_type_names[0] == "agent"
 
 
-@pytest.mark.parametrize("path", ["wide", "narrow"])
+@pytest.mark.parametrize("path", [pytest.param("wide", marks=pytest.mark.slow), "narrow"])
 @pytest.mark.parametrize("name", ["no objects", "nothing but noop", "no walls"])
 def test_a_batch_goes_on_after_its_episodes(name: str, path: str) -> None:
     changes, rows = GAMES[name]

@@ -32,8 +32,15 @@ def rewarded(*more: str, **rewards: float) -> dict[str, Any]:
     return config
 
 
-@pytest.mark.parametrize("path", ["wide", "narrow"])
-@pytest.mark.parametrize("attack", [(), ("attack",)])
+@pytest.mark.parametrize(
+    ("attack", "path"),
+    [
+        ((), "narrow"),
+        (("attack",), "wide"),
+        pytest.param((), "wide", marks=pytest.mark.slow),
+        pytest.param(("attack",), "narrow", marks=pytest.mark.slow),
+    ],
+)
 def test_agrees_with_the_oracle(attack: tuple[str, ...], path: str) -> None:
     config = rewarded(*attack, **REWARDS)
     env, oracle = MettaGrid(GameConfig.model_validate(config), [MAP], engine_path=path), Oracle(config, [MAP])

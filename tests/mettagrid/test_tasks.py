@@ -117,7 +117,7 @@ def named_items(env: MettaGrid, objects: dict[int, dict[str, Any]]) -> dict[int,
     return objects
 
 
-@pytest.mark.parametrize("task", [0, 1])
+@pytest.mark.parametrize("task", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_task_plays_as_its_game_does_by_itself(task: int) -> None:
     own, grid = alone(task), united()
     params = task_params(grid.params, task)

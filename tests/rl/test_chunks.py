@@ -35,7 +35,9 @@ def _chunked(training: TrainingComponents, num_rows: int) -> TrainingComponents:
     return training.with_plan(layout=dataclasses.replace(training.plan.layout, rows_per_chunk=num_rows))
 
 
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name == "default" else pytest.mark.slow) for name in VARIANTS]
+)
 def test_the_gradient_of_a_minibatch(name: str) -> None:
     """Losses, gradients, values and ratios of one minibatch after an update, when ratios are not one any more."""
     training = variant(name)

@@ -41,7 +41,7 @@ def _places(tree: Any) -> set[Any]:
     return {device for leaf in jax.tree.leaves(tree) for device in leaf.devices()}
 
 
-@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("number", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_parameters_from_anywhere_come_to_the_environment(number: int) -> None:
     """They were refused, and the message blamed the key."""
     first, second = jax.devices()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import Any, cast
+from typing import cast
 
 import jax
 from jax.core import Tracer
 
 from metta_jax.core.device import Device
+from metta_jax.core.pytree import PyTree
 
 _INSTALLS = {
     # platform: (extra of this package, what it installs)
@@ -56,7 +57,7 @@ def default_device() -> Device:
     return jax.local_devices()[0] if device is None else device  # others are those of other processes
 
 
-def device_of(tree: Any) -> Device | None:
+def device_of(tree: PyTree) -> Device | None:
     """The one device that arrays of a pytree were explicitly put on; None if there is none, or several.
 
     Arrays that were not placed explicitly go where the others are, so they are ignored; so is what is being traced.

@@ -13,6 +13,7 @@ from metta_jax.agent.forward import PolicyOutput
 from metta_jax.agent.network import Recurrent
 from metta_jax.agent.tables import AgentTables
 from metta_jax.core.device import Device
+from metta_jax.core.pytree import PyTree
 from metta_jax.mettagrid import EnvSpec
 from metta_jax.mettagrid.spaces import ActionSpace
 
@@ -48,7 +49,7 @@ class Policy(Protocol):
 
     def apply(
         self,
-        params: Any,
+        params: PyTree,
         observation: jax.Array,
         recurrent: Recurrent,
         key: jax.Array | None = None,
@@ -69,17 +70,17 @@ class Policy(Protocol):
         del env
         return self
 
-    def weight_limits(self, params: Any) -> Mapping[str, jax.Array]:
+    def weight_limits(self, params: PyTree) -> Mapping[str, jax.Array]:
         """Bounds of weight clipping by layer, float32 [], from the first parameters; {}: nothing is clipped."""
         del params
         return {}
 
-    def clip_weights(self, params: Any, limits: Mapping[str, jax.Array]) -> Any:
+    def clip_weights(self, params: PyTree, limits: Mapping[str, jax.Array]) -> PyTree:
         """The parameters with weights clamped to `limits`."""
         del limits
         return params
 
-    def weight_metrics(self, params: Any) -> Mapping[str, float | str]:
+    def weight_metrics(self, params: PyTree) -> Mapping[str, float | str]:
         """Metrics of the weights, on the host."""
         del params
         return {}

@@ -13,6 +13,7 @@ import numpy as np
 
 from metta_jax.config import GameConfig
 from metta_jax.conformance.runs import RecordedRun
+from metta_jax.core.pytree import PyTree
 from metta_jax.mettagrid import MettaGrid
 from metta_jax.mettagrid.engine_path import EnginePath
 
@@ -49,8 +50,8 @@ def make_engine(
 def scan_rollout(engine: MettaGrid, run: RecordedRun) -> Rollout:
     """The reset and all steps of a run in one compiled program."""
 
-    def replay(params: Any, actions: jax.Array, orders: jax.Array) -> tuple[Any, Any, Any, Any]:
-        def step(state: Any, inputs: tuple[jax.Array, jax.Array]) -> tuple[Any, Any]:
+    def replay(params: PyTree, actions: jax.Array, orders: jax.Array) -> tuple[Any, Any, Any, Any]:
+        def step(state: PyTree, inputs: tuple[jax.Array, jax.Array]) -> tuple[PyTree, PyTree]:
             state, timestep = engine.step(params, state, inputs[0], order=inputs[1])
             return state, (timestep, state.episode_return)
 

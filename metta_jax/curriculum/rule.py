@@ -11,6 +11,8 @@ from typing import Any, Protocol
 import jax
 import jax.numpy as jnp
 
+from metta_jax.core.pytree import PyTree
+
 
 class Rule(Protocol):
     """How children are chosen, and what their scores change about it."""
@@ -24,15 +26,15 @@ class Rule(Protocol):
         """The state before the first episode. `key` may be kept and used later."""
         ...
 
-    def weights(self, state: Any) -> jax.Array:
+    def weights(self, state: PyTree) -> jax.Array:
         """float32 [n], at least 0: children are drawn with these weights, uniformly if all are 0."""
         ...
 
-    def learn(self, state: Any, child: jax.Array, score: jax.Array) -> Any:
+    def learn(self, state: PyTree, child: jax.Array, score: jax.Array) -> PyTree:
         """The state after an episode of `child` int32 [] that ended with `score` float32 []."""
         ...
 
-    def stats(self, state: Any) -> dict[str, jax.Array]:
+    def stats(self, state: PyTree) -> dict[str, jax.Array]:
         """Numbers for logs by name, [] each."""
         ...
 

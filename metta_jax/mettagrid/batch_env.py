@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from metta_jax.config import EnvConfig
+from metta_jax.core.pytree import PyTree
 from metta_jax.mettagrid.engine_path import EnginePath
 from metta_jax.mettagrid.vector import TaskChooser
 
@@ -29,7 +30,7 @@ class BatchEnv(Protocol):
     action_names: Sequence[str]
     max_action_args: Sequence[int]  # the largest argument of each action
 
-    params: Any  # a pytree of arrays, an argument of `reset` and `step`; the device it is on is where a run computes
+    params: PyTree  # arrays, an argument of `reset` and `step`; the device it is on is where a run computes
     curriculum: TaskChooser | None = None  # decides the task of each episode; its state is `state.curriculum`
     task_names: Sequence[str] = ()
     env_config: EnvConfig | None = None  # the world, or the first of several, in which replays are recorded
@@ -38,7 +39,7 @@ class BatchEnv(Protocol):
     path: EnginePath | None = None  # None: that of the device
     unique_tokens: bool = False  # whether no observation has two tokens for one location and feature; saves memory
 
-    def reset(self, params: Any, key: jax.Array) -> tuple[Any, Any]:
+    def reset(self, params: PyTree, key: jax.Array) -> tuple[PyTree, PyTree]:
         """The first state and timestep; consumes `key`.
 
         Returns:
@@ -47,7 +48,7 @@ class BatchEnv(Protocol):
         """
         ...
 
-    def step(self, params: Any, state: Any, actions: jax.Array) -> tuple[Any, Any]:
+    def step(self, params: PyTree, state: PyTree, actions: jax.Array) -> tuple[PyTree, PyTree]:
         """The next state and timestep; where an episode ended, the next one has started. `actions`: int32 [N, A, 2]."""
         ...
 
@@ -55,7 +56,7 @@ class BatchEnv(Protocol):
         """{feature name: {"id": int, "normalization": float}}; a policy reads features by these names."""
         return {}
 
-    def step_limits(self, params: Any, state: Any) -> jax.Array:
+    def step_limits(self, params: PyTree, state: PyTree) -> jax.Array:
         """The step limit of a full episode in each environment, int32 [N]; 0 if there is none."""
         del params, state
         return jnp.zeros((self.num_envs,), jnp.int32)

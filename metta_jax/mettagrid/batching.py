@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 
+from metta_jax.core.pytree import PyTree
 from metta_jax.mettagrid import step
 from metta_jax.mettagrid.chunks import in_chunks
 from metta_jax.mettagrid.types import EnvParams, EnvState, Layout, TimeStep
@@ -54,7 +55,7 @@ def shared_rules(params: EnvParams) -> EnvParams:
     return params.replace(rules=jax.tree.map(lambda x: x[None], params.rules))
 
 
-def _all_batched(axis_size: int, batched: Any, tree: Any) -> Any:
+def _all_batched(axis_size: int, batched: Any, tree: PyTree) -> Any:
     """`tree` with a leading axis everywhere."""
 
     def one(is_batched: bool, x: jax.Array) -> jax.Array:

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from metta_jax.core.pytree import PyTree
 from metta_jax.mettagrid.types import Layout, Rules
 
 
@@ -16,7 +17,7 @@ def in_chunks(
     rules: Rules,
     shared: bool,
     carry: Any,
-    state: Any,
+    state: PyTree,
     *batch: Any,
 ) -> tuple[Any, Any, Any]:
     """`fn(rules, carry, state, *batch)` for all environments, a chunk at a time.
@@ -37,8 +38,8 @@ def in_chunks(
     if size == num_envs:
         return fn(rules, carry, state, *batch)
 
-    def on_chunk(i: jax.Array, carry: Any, state: Any) -> tuple[Any, ...]:
-        def part(tree: Any) -> Any:
+    def on_chunk(i: jax.Array, carry: Any, state: PyTree) -> tuple[Any, ...]:
+        def part(tree: PyTree) -> PyTree:
             return jax.tree.map(lambda x: jax.lax.dynamic_slice_in_dim(x, i * size, size), tree)
 
         return fn(rules if shared else part(rules), carry, part(state), *part(batch))

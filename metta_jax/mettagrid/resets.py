@@ -6,6 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from metta_jax.core.pytree import PyTree
+
 LEAST_LANES = 32  # of one iteration, if there are that many
 
 
@@ -17,7 +19,7 @@ def next_keys(key: jax.Array) -> jax.Array:
     return jax.vmap(lambda key: jax.random.fold_in(key, 0))(key)
 
 
-def replace_all(done: jax.Array, fresh_fn: Callable[[jax.Array], Any], state: Any) -> Any:
+def replace_all(done: jax.Array, fresh_fn: Callable[[jax.Array], Any], state: PyTree) -> Any:
     """`state` with the rows that are `done` taken from `fresh_fn(all rows)`: one pass over the batch.
 
     Args:
@@ -32,7 +34,7 @@ def replace_all(done: jax.Array, fresh_fn: Callable[[jax.Array], Any], state: An
     return jax.tree.map(choose, fresh_fn(jnp.arange(done.shape[0], dtype=jnp.int32)), state)
 
 
-def replace_few(done: jax.Array, fresh_fn: Callable[[jax.Array], Any], state: Any) -> Any:
+def replace_few(done: jax.Array, fresh_fn: Callable[[jax.Array], Any], state: PyTree) -> Any:
     """As `replace_all`, a few rows at a time until none is left: rows that are not done cost nothing.
 
     An iteration takes N / 64 rows: more than end in a typical step, and 64 iterations if all end at once.

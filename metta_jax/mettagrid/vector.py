@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from grid_kernels.compiled import compiled
 from grid_kernels.gather import pick
+from metta_jax.core.pytree import PyTree
 from metta_jax.core.short_repr import node_repr
 from metta_jax.core.whole_numbers import whole_number
 from metta_jax.mettagrid import step
@@ -33,12 +34,12 @@ class TaskChooser(Protocol):
         """The state before the first episode."""
         ...
 
-    def sample(self, state: Any, key: jax.Array) -> jax.Array:
+    def sample(self, state: PyTree, key: jax.Array) -> jax.Array:
         """int32 [], the task of a first episode."""
         ...
 
     def advance(
-        self, state: Any, task: jax.Array, score: jax.Array, done: jax.Array, keys: jax.Array
+        self, state: PyTree, task: jax.Array, score: jax.Array, done: jax.Array, keys: jax.Array
     ) -> tuple[Any, jax.Array]:
         """Learn from the episodes that are `done` and draw the tasks of the next ones, in the order of environments.
 
@@ -46,11 +47,11 @@ class TaskChooser(Protocol):
         """
         ...
 
-    def begin_rollout(self, state: Any) -> Any:
+    def begin_rollout(self, state: PyTree) -> PyTree:
         """The state at the start of a rollout, whose `stats` are of this rollout alone."""
         ...
 
-    def stats(self, state: Any) -> dict[str, jax.Array]:
+    def stats(self, state: PyTree) -> dict[str, jax.Array]:
         """What a training run reports of the curriculum, [] arrays by name."""
         ...
 
@@ -238,7 +239,7 @@ class VectorEnv:
                 curriculum, task = self.curriculum.advance(curriculum, task, score, done, keys)
 
             def fresh(rows: jax.Array) -> VectorState:
-                def of_rows(tree: Any) -> Any:
+                def of_rows(tree: PyTree) -> PyTree:
                     return jax.tree.map(lambda x: x.at[rows].get(mode="promise_in_bounds"), tree)
 
                 rules = _rules_of(params.rules if shared else of_rows(params.rules), of_rows(task))
@@ -283,7 +284,9 @@ class VectorEnv:
             return params
         return params if params.rules.max_steps.ndim else shared_rules(params)
 
-    def _in_chunks(self, fn: Callable[..., Any], rules: Rules, carry: Any, state: Any, *batch: Any) -> tuple[Any, ...]:
+    def _in_chunks(
+        self, fn: Callable[..., Any], rules: Rules, carry: Any, state: PyTree, *batch: Any
+    ) -> tuple[Any, ...]:
         return in_chunks(self.env.layout, self.num_envs, fn, rules, self._shares(rules), carry, state, *batch)
 
     def _shares(self, rules: Rules) -> bool:

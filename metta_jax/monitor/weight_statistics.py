@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
+from metta_jax.core.pytree import PyTree
 from metta_jax.monitor.intervals import is_due
 
 
@@ -16,13 +17,13 @@ class WeighedAgent(Protocol):
         """Epochs between two `weight_metrics`; 0: never."""
         ...
 
-    def weight_metrics(self, params: Any) -> Mapping[str, float | str]:
+    def weight_metrics(self, params: PyTree) -> Mapping[str, float | str]:
         """Metrics of the weights, on the host."""
         ...
 
 
 def due_weight_metrics(
-    agent: WeighedAgent, params: Any, epoch: int, *, previous: int | None = None
+    agent: WeighedAgent, params: PyTree, epoch: int, *, previous: int | None = None
 ) -> dict[str, float | str]:
     """`agent.weight_metrics(params)` every `agent.analyze_weights_interval` epochs, else {}.
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 import jax
 from jax.sharding import Mesh, PartitionSpec
 
+from metta_jax.core.pytree import PyTree
 from metta_jax.mettagrid import BatchEnv, VectorEnv
 from metta_jax.parallel.mesh import ENVS
 from metta_jax.worlds.environment import Environment
@@ -32,7 +33,7 @@ class DividedEnv:
             raise AttributeError(name)
         return getattr(self._env, name)
 
-    def step(self, params: Any, state: Any, actions: jax.Array) -> tuple[Any, Any]:
+    def step(self, params: PyTree, state: PyTree, actions: jax.Array) -> tuple[PyTree, PyTree]:
         """As `VectorEnv.step`; `state` and `actions` are divided by environments, and so is what comes back.
 
         `state.curriculum` is that of `DividedCurriculum.split`: every device steps with its own copy.
@@ -45,7 +46,7 @@ class DividedEnv:
         )
         return step(params, state, actions)
 
-    def _step(self, params: Any, state: Any, actions: jax.Array) -> tuple[Any, Any]:
+    def _step(self, params: PyTree, state: PyTree, actions: jax.Array) -> tuple[PyTree, PyTree]:
         copy = jax.tree.map(lambda array: array[0], state.curriculum)
         state, timestep = self._local.step(params, state.replace(curriculum=copy), actions)
         return state.replace(curriculum=jax.tree.map(lambda array: array[None], state.curriculum)), timestep

@@ -10,6 +10,7 @@ import jax
 from jax.flatten_util import ravel_pytree
 from jax.sharding import Mesh, PartitionSpec
 
+from metta_jax.core.pytree import PyTree
 from metta_jax.parallel.mesh import ENVS
 from metta_jax.rl.advantage import compute_advantage
 from metta_jax.rl.contracts import FinalValueFn
@@ -83,7 +84,7 @@ def divided_final_value(plan: TrainingPlan, mesh: Mesh) -> FinalValueFn:
     return value
 
 
-def _mean(tree: Any) -> Any:
+def _mean(tree: PyTree) -> PyTree:
     """The mean over the devices of every number, by one all-reduce for each dtype."""
     flat, unravel = ravel_pytree(tree)
     return unravel(jax.lax.pmean(flat, ENVS))

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax.custom_batching import custom_vmap
 
+from metta_jax.core.pytree import PyTree
 from metta_jax.mettagrid import BatchEnv, VectorEnv
 from metta_jax.worlds.environment import Environment
 
@@ -24,11 +25,11 @@ class FoldedEnv:
         vector = env.vector
 
         @custom_vmap
-        def step(params: Any, state: Any, actions: jax.Array) -> tuple[Any, Any]:
+        def step(params: PyTree, state: PyTree, actions: jax.Array) -> tuple[PyTree, PyTree]:
             return vector.step(params, state, actions)
 
         @step.def_vmap
-        def _(axis_size: int, in_batched: Any, params: Any, state: Any, actions: jax.Array) -> tuple[Any, Any]:
+        def _(axis_size: int, in_batched: Any, params: PyTree, state: PyTree, actions: jax.Array) -> tuple[Any, Any]:
             if any(jax.tree.leaves(in_batched[0])):
                 raise ValueError(
                     "params: all members of a population must share the rules and maps of their environment"
@@ -54,7 +55,7 @@ class FoldedEnv:
             raise AttributeError(name)
         return getattr(self._env, name)
 
-    def step(self, params: Any, state: Any, actions: jax.Array) -> tuple[Any, Any]:
+    def step(self, params: PyTree, state: PyTree, actions: jax.Array) -> tuple[PyTree, PyTree]:
         """As `VectorEnv.step`."""
         return self._step(params, state, actions)
 

@@ -11,6 +11,7 @@ import numpy as np
 from jax.core import Tracer
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from metta_jax.core.pytree import PyTree
 from metta_jax.parallel.folded_env import fold_env
 from metta_jax.parallel.mesh import ENVS, env_mesh
 from metta_jax.parallel.placement import Devices
@@ -150,7 +151,7 @@ def shard_population(population: TrainState, devices: Devices = None) -> TrainSt
 def _compile(training: TrainingComponents, together: bool, mesh: Mesh | None) -> Callable[..., Any]:
     train_step = training.programs.train_step
 
-    def step(numbers: Hyperparameters, env_params: Any, states: TrainState) -> tuple[TrainState, Any]:
+    def step(numbers: Hyperparameters, env_params: PyTree, states: TrainState) -> tuple[TrainState, Any]:
         if together:
             return jax.vmap(train_step, in_axes=(0, None, 0))(numbers, env_params, states)
         # A loop instead of a batch: vmap cannot skip branches, so every step would compute a reset of all environments.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 
+from metta_jax.core.pytree import PyTree
 from metta_jax.parallel.mesh import ENVS
 
 _Tree = TypeVar("_Tree")
@@ -24,7 +25,7 @@ def whole_rows(mesh: Mesh) -> Callable[[_Tree], _Tree]:
     a small run does, and draws the rows of its minibatches from that without asking again.
     """
 
-    def gather(tree: Any) -> Any:
+    def gather(tree: PyTree) -> PyTree:
         leaves, structure = jax.tree.flatten(tree)
 
         def exchange(*leaves: jax.Array) -> list[jax.Array]:

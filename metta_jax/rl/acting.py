@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 
 from metta_jax.agent import Policy, PolicyOutput, distribution
+from metta_jax.core.pytree import PyTree
 from metta_jax.rl.batch_layout import num_equal_chunks
 from metta_jax.rl.plan import TrainingPlan
 from metta_jax.rl.train_state import Recurrent
@@ -18,7 +19,7 @@ _Result = TypeVar("_Result")
 
 def act(
     plan: TrainingPlan,
-    params: Any,
+    params: PyTree,
     observation: jax.Array,
     recurrent: Recurrent,
     key: jax.Array,
@@ -52,7 +53,7 @@ def act(
 def follow(
     plan: TrainingPlan,
     teacher: Policy,
-    params: Any,
+    params: PyTree,
     observation: jax.Array,
     recurrent: Recurrent,
     key: jax.Array,
@@ -75,7 +76,7 @@ def follow(
 
 def policy_value(
     plan: TrainingPlan,
-    params: Any,
+    params: PyTree,
     observation: jax.Array,
     recurrent: Recurrent,
     key: jax.Array,

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from metta_jax.core.pytree import PyTree
 from metta_jax.rl.experience import create_experience, take_minibatch
 from metta_jax.rl.losses import check_numbers
 from metta_jax.rl.minibatch import dropout_key
@@ -27,7 +28,7 @@ from metta_jax.rl.train_state import (
 
 def init_state(
     plan: TrainingPlan,
-    env_params: Any,
+    env_params: PyTree,
     teacher_params: tuple[Params, ...],
     key: jax.Array,
     params: Params = None,

@@ -17,6 +17,7 @@ from jax.stages import Wrapped
 
 from metta_jax.agent.device import default_device, device_name
 from metta_jax.core.device import Device
+from metta_jax.core.pytree import PyTree
 from metta_jax.monitor.device_facts import device_memory
 from metta_jax.rl.components import TrainingComponents
 from metta_jax.rl.programs import ACTING_FIELDS
@@ -150,7 +151,7 @@ def memory_limit(device: Device | None = None) -> int:
     return device_memory(device).get("limit") or psutil.virtual_memory().total
 
 
-def num_bytes(tree: Any) -> int:
+def num_bytes(tree: PyTree) -> int:
     """Bytes of all arrays, or shapes of arrays, of a pytree."""
     return sum(leaf.size * _item_bytes(leaf.dtype) for leaf in jax.tree.leaves(tree))
 
@@ -217,7 +218,7 @@ def _shape(leaf: Any, planned: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
 
 
-def _bytes_of_one(tree: Any) -> int:
+def _bytes_of_one(tree: PyTree) -> int:
     """Bytes of all arrays of a pytree on one of their devices."""
     return num_bytes(jax.tree.map(_share, tree))
 

@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from metta_jax.core.pytree import PyTree
+
 # Name parts of matrices whose rows are vectors, not a linear map: lookup tables, learned queries and tokens.
 _TABLES = ("embed", "queries", "class_token")
 
@@ -66,7 +68,7 @@ def adapt_optimizer(optimizer: optax.GradientTransformation) -> optax.GradientTr
     """The same optimizer, whose `update` takes any keywords, and works under JAX's strict promotion of dtypes."""
     inner = optax.with_extra_args_support(optimizer)
 
-    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, Any]:
+    def update(updates: PyTree, state: PyTree, params: PyTree = None, **extra: Any) -> tuple[PyTree, PyTree]:
         # optax mixes Python floats with integer counters, which strict promotion refuses.
         with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
             return inner.update(updates, state, params, **extra)
@@ -74,7 +76,7 @@ def adapt_optimizer(optimizer: optax.GradientTransformation) -> optax.GradientTr
     return optax.GradientTransformationExtraArgs(inner.init, cast(Any, update))
 
 
-def muon_labels(params: Any) -> Any:
+def muon_labels(params: PyTree) -> PyTree:
     """ "muon" for each leaf that muon orthogonalizes, "adam" for the others.
 
     Muon takes 2-D weights that map between hidden layers: no lookup tables or learned queries, and no matrix with one
@@ -94,7 +96,7 @@ def clip_factor(norm: jax.Array, max_norm: float | jax.Array) -> jax.Array:
     return jnp.minimum(1.0, max_norm / (norm + 1e-6))
 
 
-def _all_matrices(params: Any) -> Any:
+def _all_matrices(params: PyTree) -> PyTree:
     """Every leaf that is not masked maps its first axis to its second."""
     return jax.tree.map(lambda _: optax.contrib.MuonDimensionNumbers(), params)
 
@@ -111,7 +113,7 @@ def _match_adam() -> optax.GradientTransformation:
 def _with_learning_rate(inner: optax.GradientTransformation) -> optax.GradientTransformationExtraArgs:
     inner = adapt_optimizer(inner)
 
-    def update(updates: Any, state: Any, params: Any = None, **extra: Any) -> tuple[Any, Any]:
+    def update(updates: PyTree, state: PyTree, params: PyTree = None, **extra: Any) -> tuple[PyTree, PyTree]:
         updates, state = inner.update(updates, state, params)
         rate = jnp.asarray(extra["learning_rate"], jnp.float32)
         return jax.tree.map(lambda u: u * rate.astype(u.dtype), updates), state

@@ -10,12 +10,13 @@ from jax.core import Tracer
 from metta_jax.agent import Policy
 from metta_jax.agent.device import default_device, device_name, device_of, find_device
 from metta_jax.core.device import Device
+from metta_jax.core.pytree import PyTree
 from metta_jax.mettagrid import BatchEnv
 
 _Tree = TypeVar("_Tree")
 
 
-def put_beside(env_params: Any, tree: _Tree) -> _Tree:
+def put_beside(env_params: PyTree, tree: _Tree) -> _Tree:
     """The arrays of `tree` on the device of `env_params`; those that are there already are not copied.
 
     If `env_params` were put on no device by name, what was put on one goes to JAX's default. What is on several devices

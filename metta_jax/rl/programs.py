@@ -9,6 +9,7 @@ from typing import Any
 import jax
 from jax.stages import Wrapped
 
+from metta_jax.core.pytree import PyTree
 from metta_jax.rl import rollout as rollout_functions
 from metta_jax.rl import update as update_functions
 from metta_jax.rl.experience import write_back
@@ -121,17 +122,17 @@ def _compile(plan: TrainingPlan) -> Programs:
     )
 
 
-def _reset_for_rollout(plan: TrainingPlan, env_params: Any, state: TrainState) -> TrainState:
+def _reset_for_rollout(plan: TrainingPlan, env_params: PyTree, state: TrainState) -> TrainState:
     del env_params
     return rollout_functions.without_constants(rollout_functions.reset_for_rollout(plan, state))
 
 
-def _rollout_step(plan: TrainingPlan, env_params: Any, state: TrainState) -> tuple[TrainState, dict[str, jax.Array]]:
+def _rollout_step(plan: TrainingPlan, env_params: PyTree, state: TrainState) -> tuple[TrainState, dict[str, jax.Array]]:
     state, info = rollout_functions.perform_rollout_step(plan, env_params, state)
     return rollout_functions.without_constants(state), info
 
 
-def _rollout(plan: TrainingPlan, env_params: Any, state: TrainState) -> TrainState:
+def _rollout(plan: TrainingPlan, env_params: PyTree, state: TrainState) -> TrainState:
     state = state.replace(experience=empty_experience(plan, state.observation, state.recurrent))
     return rollout_functions.without_constants(rollout_functions.perform_rollout(plan, env_params, state))
 
@@ -141,7 +142,7 @@ def _update(plan: TrainingPlan, state: TrainState, batch: Experience) -> tuple[T
     return state, (batch.value, batch.ratio) if plan.options.value_write_back else None, metrics
 
 
-def _train_step(plan: TrainingPlan, env_params: Any, state: TrainState) -> tuple[TrainState, dict[str, jax.Array]]:
+def _train_step(plan: TrainingPlan, env_params: PyTree, state: TrainState) -> tuple[TrainState, dict[str, jax.Array]]:
     state = rollout_functions.perform_rollout(plan, env_params, state)
     batch = state.experience
     state, batch, metrics = update_functions.update(plan, state.replace(experience=None), batch)

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from grid_kernels.compiled import compiled
+from metta_jax.core.pytree import PyTree
 from metta_jax.rl.acting import act, follow, policy_value
 from metta_jax.rl.apart import run_apart
 from metta_jax.rl.experience import write_rows, write_slot
@@ -45,7 +46,7 @@ def reset_for_rollout(plan: TrainingPlan, state: TrainState) -> TrainState:
 
 @compiled
 def perform_rollout_step(
-    plan: TrainingPlan, env_params: Any, state: TrainState
+    plan: TrainingPlan, env_params: PyTree, state: TrainState
 ) -> tuple[TrainState, dict[str, jax.Array]]:
     """One policy step in all environments; stores one slot and adds N * A to `agent_step`.
 
@@ -74,7 +75,7 @@ def perform_rollout_step(
     return carry.replace(**constants), info
 
 
-def perform_rollout(plan: TrainingPlan, env_params: Any, state: TrainState) -> TrainState:
+def perform_rollout(plan: TrainingPlan, env_params: PyTree, state: TrainState) -> TrainState:
     """All steps of a rollout in one scan: the same as `reset_for_rollout` and then every `perform_rollout_step`."""
     state = reset_for_rollout(plan, state)
     constants = _constants(state)
@@ -106,7 +107,7 @@ def begin_round(plan: TrainingPlan, state: TrainState) -> TrainState:
     return state.replace(experience=write_rows(state.experience, plan.layout, row_round, {"initial_state": initial}))
 
 
-def rollout_slot(plan: TrainingPlan, env_params: Any, state: TrainState) -> tuple[TrainState, dict[str, jax.Array]]:
+def rollout_slot(plan: TrainingPlan, env_params: PyTree, state: TrainState) -> tuple[TrainState, dict[str, jax.Array]]:
     """Act, write the slot, step the environments. Does not store initial states or the slot after the last."""
     key, action_key = jax.random.split(state.key)
     reset = episode_ended(plan, state.done, state.truncated)
@@ -164,7 +165,7 @@ def finish_rollout(plan: TrainingPlan, state: TrainState) -> TrainState:
 
 
 def final_value(
-    plan: TrainingPlan, params: Any, key: jax.Array, observation: jax.Array, cut: jax.Array, recurrent: Recurrent
+    plan: TrainingPlan, params: PyTree, key: jax.Array, observation: jax.Array, cut: jax.Array, recurrent: Recurrent
 ) -> jax.Array:
     """See `FinalValueFn`. The episode is bootstrapped from its last observation, with its recurrent state."""
 
@@ -182,7 +183,7 @@ def episode_ended(plan: TrainingPlan, done: jax.Array, truncated: jax.Array) -> 
     return jnp.maximum(done, truncated) > 0.0
 
 
-def _step(plan: TrainingPlan, env_params: Any, state: TrainState, actions: jax.Array) -> tuple[TrainState, Any]:
+def _step(plan: TrainingPlan, env_params: PyTree, state: TrainState, actions: jax.Array) -> tuple[TrainState, Any]:
     """Step the environments; a curriculum learns from the episodes that end and chooses the next tasks."""
     if plan.curriculum is None:
         env_state, timestep = plan.env.step(env_params, state.env_state, actions)

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from metta_jax.core.pytree import PyTree
 from metta_jax.rl.advantage import calculate_explained_variance
 from metta_jax.rl.apart import run_apart, tied_to_turn
 from metta_jax.rl.experience import experience_stats, take_minibatch, write_back
@@ -293,7 +294,7 @@ def current_learning_rate(plan: TrainingPlan, rollout_count: jax.Array) -> jax.A
     )
 
 
-def _all_finite(tree: Any) -> jax.Array:
+def _all_finite(tree: PyTree) -> jax.Array:
     """Whether no number of a pytree is NaN or infinite, bool []."""
     floats = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.floating)]
     return functools.reduce(jnp.logical_and, [jnp.all(jnp.isfinite(leaf)) for leaf in floats], jnp.ones((), bool))

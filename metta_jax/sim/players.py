@@ -14,6 +14,7 @@ import numpy as np
 
 from metta_jax.agent import Agent, SavedPolicies, SavedPolicy
 from metta_jax.config import SingleEnvSimulationConfig
+from metta_jax.core.pytree import PyTree
 from metta_jax.mettagrid import EnvSpec
 from metta_jax.mettagrid.arguments import kind_of
 
@@ -117,7 +118,7 @@ def load_npc(config: SingleEnvSimulationConfig, policy_store: SavedPolicies | No
         ) from error
 
 
-def _digest(params: Any) -> str:
+def _digest(params: PyTree) -> str:
     digest = hashlib.blake2b(digest_size=6)
     for path, leaf in jax.tree_util.tree_leaves_with_path(params):
         digest.update(jax.tree_util.keystr(path).encode())

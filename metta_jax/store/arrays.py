@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from metta_jax.agent.device import default_device
+from metta_jax.core.pytree import PyTree
 from metta_jax.store.alone import orbax_alone
 from metta_jax.store.files import DamagedError, SaveError, plain_text
 from metta_jax.store.places import plain_name
@@ -26,7 +27,7 @@ _TIMEOUT_S = 10**9
 _PART_BYTES = 256 * 2**20  # read back at a time
 
 
-def named_leaves(tree: Any) -> dict[str, Any]:
+def named_leaves(tree: PyTree) -> dict[str, Any]:
     """The leaves of a pytree by their path, joined with "/". ValueError for a leaf that is not an array."""
     leaves: dict[str, Any] = {}
     for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:

@@ -21,6 +21,7 @@ from pydantic import BeforeValidator, Field
 from metta_jax.config.base import Config, ConfigError
 from metta_jax.config.fields import as_tuple
 from metta_jax.core.frozen_dict import FrozenMapping
+from metta_jax.core.pytree import PyTree
 from metta_jax.store.arrays import check_leaves, describe_leaves, named_leaves, read_arrays, write_arrays
 from metta_jax.store.files import (
     DamagedError,
@@ -70,7 +71,7 @@ class Contents(Config, frozen=True):
     files: FrozenMapping[str, FileDescription] = Field(max_length=MAX_LEAVES, description="By path. Required.")
 
 
-def save_pytree(path: str | os.PathLike[str], tree: Any) -> Path:
+def save_pytree(path: str | os.PathLike[str], tree: PyTree) -> Path:
     """Write a pytree of arrays, typed keys included, and return its directory.
 
     A crash leaves either the old checkpoint at `path` or the new one. Blocks until everything is on disk and has been

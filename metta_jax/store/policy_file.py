@@ -21,6 +21,7 @@ from metta_jax.config.agent import AGENT_PRESETS, AgentConfig
 from metta_jax.config.base import Config
 from metta_jax.config.fields import Count, Names, PositiveInt, as_tuple, within
 from metta_jax.core.frozen_dict import FrozenMapping, thaw
+from metta_jax.core.pytree import PyTree
 from metta_jax.store.arrays import check_leaves, describe_leaves, named_leaves
 from metta_jax.store.checkpoint import read_document
 from metta_jax.store.files import DamagedError, plain_text
@@ -166,7 +167,7 @@ def restore_agent(policy: PolicyFile, architecture: nn.Module | None = None) -> 
     return agent
 
 
-def flat_params(params: Any) -> dict[str, tuple[tuple[str, ...], Any]]:
+def flat_params(params: PyTree) -> dict[str, tuple[tuple[str, ...], Any]]:
     """{name of the array: (path of keys, array)} of nested parameters. ValueError for anything but nested mappings."""
     found: dict[str, tuple[tuple[str, ...], Any]] = {}
 

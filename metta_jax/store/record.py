@@ -11,6 +11,7 @@ import flax.linen as nn
 import jax
 
 from metta_jax.agent import Agent, Policy
+from metta_jax.core.pytree import PyTree
 from metta_jax.rl import TrainState
 from metta_jax.store.metadata import PolicyMetadata
 from metta_jax.store.uris import path_of
@@ -53,7 +54,7 @@ class PolicyRecord:
         metadata: PolicyMetadata | dict[str, Any],
         *,
         agent: Agent | None = None,
-        params: Any = None,
+        params: PyTree = None,
         architecture: nn.Module | None = None,
     ) -> None:
         self._policy_store = policy_store

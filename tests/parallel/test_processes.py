@@ -58,9 +58,12 @@ def test_several_processes_make_the_run_of_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-@pytest.mark.parametrize("victim", [0, 1])
-def test_a_process_that_is_gone_ends_the_others(number: signal.Signals, victim: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("victim", "number", "then"),
+    [(0, signal.SIGKILL, 1), (1, signal.SIGKILL, 2), (0, signal.SIGSTOP, 4), (1, signal.SIGSTOP, 1)],
+)
+def test_a_process_that_is_gone_ends_the_others(victim: int, number: signal.Signals, then: int, tmp_path: Path) -> None:
+    """And the run resumes with another number of processes."""
     config = write_config(tmp_path / "run.json", tmp_path / "run", 1_000_000)
     processes = start(config, 2)
     try:
@@ -80,18 +83,20 @@ def test_a_process_that_is_gone_ends_the_others(number: signal.Signals, victim: 
     saved = read_trainer_info(tmp_path / "run" / "checkpoints")
     assert saved is not None
     assert saved.epoch >= 4
-    for code, _, problem in finish(start(write_config(config, tmp_path / "run", saved.epoch + 3), 1)):
+    for code, _, problem in finish(start(write_config(config, tmp_path / "run", saved.epoch + 3), then)):
         assert code == 0, problem
     assert metrics(tmp_path / "run")[-1]["metric/agent_step"] == (saved.epoch + 3) * UPDATE
 
 
 @pytest.mark.slow
-def test_a_signal_to_one_stops_all_after_the_same_update_and_all_is_saved(tmp_path: Path) -> None:
+@pytest.mark.parametrize("told", [(1,), (0, 1)], ids=["one", "all"])
+def test_a_signal_stops_all_after_the_same_update_and_all_is_saved(told: tuple[int, ...], tmp_path: Path) -> None:
     config = write_config(tmp_path / "run.json", tmp_path / "run", 1_000_000)
     processes = start(config, 2)
     try:
         wait_for_updates(tmp_path / "run", 3)
-        processes[1].send_signal(signal.SIGTERM)
+        for index in told:
+            processes[index].send_signal(signal.SIGTERM)
         results = finish(processes)
     finally:
         end(processes)

@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from metta_jax.config import SimulationSuiteConfig
 from metta_jax.sim.eval_stats_db import EvalStatsDB
 
 if TYPE_CHECKING:
-    from metta_jax.config import SimulationSuiteConfig
     from metta_jax.sim.simulation import SimulationResults
     from metta_jax.sim.suite import SimulationSuite
 

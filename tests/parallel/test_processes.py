@@ -23,6 +23,7 @@ from tests.parallel.started import (
 )
 
 TOLERANCE = 1e-4
+RATIO_TOLERANCE = 1e-3  # of explained variance: a quotient of two small variances, in which roundings are large
 
 
 def assert_same_run(actual: Path, expected: Path) -> None:
@@ -33,7 +34,8 @@ def assert_same_run(actual: Path, expected: Path) -> None:
     for one, two in zip(here, there, strict=True):
         for name in two:
             if name.startswith(("losses/", "experience/", "episode/", "metric/agent_step", "metric/epoch")):
-                np.testing.assert_allclose(one[name], two[name], rtol=TOLERANCE, atol=TOLERANCE, err_msg=name)
+                near = RATIO_TOLERANCE if name == "losses/explained_variance" else TOLERANCE
+                np.testing.assert_allclose(one[name], two[name], rtol=near, atol=near, err_msg=name)
                 compared += 1
     assert compared > 10 * len(there)
 

@@ -69,8 +69,9 @@ def test_without_teachers_there_is_no_loss() -> None:
     assert float(action) == float(value) == 0.0
 
 
-def test_anneal_ratio_is_checked() -> None:
-    kickstart = KickstartConfig.model_construct(kickstart_steps=1, anneal_ratio=1.5)
+@pytest.mark.parametrize("ratio", [-0.5, 1.5])
+def test_anneal_ratio_is_checked(ratio: float) -> None:
+    kickstart = KickstartConfig.model_construct(kickstart_steps=1, anneal_ratio=ratio)
     with pytest.raises(ValueError, match="Anneal_ratio must be between 0 and 1"):
         create_kickstarter([], kickstart)
 

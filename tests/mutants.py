@@ -47,14 +47,24 @@ def draw(number: int, seed: int) -> None:
     db.commit()
 
 
-if len(sys.argv) == 1:
+def run_tests() -> int:
+    """The exit code of the tests of the changed module, its own first."""
     changed = Path(subprocess.check_output(["git", "diff", "--name-only"], text=True).strip())
     folder, further = ("rl", LEARNING) if changed.parent.name == "rl" else ("grid_kernels", GAMES)
     tests = dict.fromkeys([f"tests/{folder}/test_{changed.stem}.py", *further])
     tests = [test for test in tests if Path(test.partition("::")[0]).exists()]
-    sys.exit(subprocess.call([sys.executable, "-m", "pytest", "-xq", *tests]))
-CONFIG.parent.mkdir(exist_ok=True)
-CONFIG.write_text(SETTINGS.format(sys.executable), encoding="utf-8")
-subprocess.check_call(["cosmic-ray", "init", str(CONFIG), str(SESSION)])
-draw(int(sys.argv[1]), int(sys.argv[2]))
-subprocess.check_call(["cosmic-ray", "exec", str(CONFIG), str(SESSION)])
+    return subprocess.call([sys.executable, "-m", "pytest", "-xq", *tests])
+
+
+def main() -> None:
+    if len(sys.argv) == 1:
+        sys.exit(run_tests())
+    CONFIG.parent.mkdir(exist_ok=True)
+    CONFIG.write_text(SETTINGS.format(sys.executable), encoding="utf-8")
+    subprocess.check_call(["cosmic-ray", "init", str(CONFIG), str(SESSION)])
+    draw(int(sys.argv[1]), int(sys.argv[2]))
+    subprocess.check_call(["cosmic-ray", "exec", str(CONFIG), str(SESSION)])
+
+
+if __name__ == "__main__":
+    main()

@@ -42,3 +42,28 @@ def test_only_those_wait_whose_cells_an_earlier_mover_touches(wide: bool, monkey
     assert waiting[0].tolist() == [[False, True, False, False]]
     assert made.cell.tolist() == [[3, 2, 6, 9]]
     assert made.success.all()
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_of_two_that_wait_for_a_cell_one_enters_it(wide: bool) -> None:
+    """Agent 0 leaves cell 3; agents 1 and 2 stand on its two sides, and both waited for it."""
+    cell = jnp.asarray([[3, 2, 4]], jnp.int32)
+    target = jnp.asarray([[9, 3, 3]], jnp.int32)
+    grid = jnp.zeros((1, CELLS), jnp.int32).at[0, cell[0]].set(AGENT + jnp.arange(3, dtype=jnp.int32))
+    still = jnp.zeros((1, 3), jnp.int32)
+    made = movement.move_and_swap(
+        grid,
+        cell,
+        jnp.full((1, 3), movement.MOVE, jnp.int32),
+        target,
+        jnp.arange(3, dtype=jnp.uint32)[None],
+        still,
+        still > 0,
+        agent_code=AGENT,
+        block_code=BLOCK,
+        wide=wide,
+    )
+    assert made.cell.tolist() == [[9, 3, 4]]
+    assert made.success.tolist() == [[True, True, False]]
+    assert np.flatnonzero(made.grid[0]).tolist() == [3, 4, 9]
+    assert made.grid[0, jnp.asarray([9, 3, 4])].tolist() == [AGENT, AGENT + 1, AGENT + 2]

@@ -59,15 +59,16 @@ class Graph:
     def first_layers(self) -> tuple[Node, ...]:
         """The nodes that turn observations into what layers see, without parameters, and the layers that see it.
 
-        Large things that are cheap to make: the box of an observation is 5 times as large as its tokens.
+        What they see is large and cheap to compute: the box of an observation has many more numbers than its tokens.
         """
         seen: dict[str, Node] = {}
+        core_and_heads = self.core_and_heads
         layers = []
         for node in self.nodes:  # sources come before their users
             if all(source.name in seen for source in node.definition.sources):
                 if not node.component(parent=None).parameters():
                     seen[node.name] = node
-                elif node.definition.sources and node.name not in self.core_and_heads:
+                elif node.definition.sources and node.name not in core_and_heads:
                     layers.append(node)
         return (*seen.values(), *layers)
 

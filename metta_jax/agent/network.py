@@ -80,7 +80,7 @@ class ComponentNetwork(nn.Module):
         return NetworkOutput(logits, value), recurrent
 
     def _first_layers(self, context: Context) -> dict[str, jax.Array]:
-        """What the layers see and their outputs; the backward pass makes what they see again, see `first_layers`."""
+        """What the first layers see, and their outputs. The backward pass computes what they see again."""
         outputs: dict[str, jax.Array] = {}
         for node in self.graph.first_layers:
             result = self._run(node, context, outputs)

@@ -165,7 +165,7 @@ def _compile(training: TrainingComponents, together: bool, mesh: Mesh | None) ->
 
 
 def _mesh_of(states: TrainState) -> Mesh | None:
-    """The devices among which members are divided; None if they are on one, or nobody can tell while being traced."""
+    """The devices among which members are divided; None if they are on one, or are being traced."""
     first = jax.tree.leaves(states)[0]
     if isinstance(first, Tracer):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -12,6 +13,15 @@ from grid_kernels import movement
 from grid_kernels.turns import in_rounds
 
 CELLS, AGENT, BLOCK = 12, 10, 20  # one row of cells; codes of agent 0 and of the first swappable wall
+
+
+def move(cell: jax.Array, target: jax.Array, wide: bool) -> movement.Movement:
+    """Agents on `cell` int32 [1, A] all move to `target`, the first one first; nobody is frozen."""
+    agents = jnp.arange(cell.shape[1], dtype=jnp.int32)
+    grid = jnp.zeros((1, CELLS), jnp.int32).at[0, cell[0]].set(AGENT + agents)
+    kind, still = jnp.full(cell.shape, movement.MOVE, jnp.int32), jnp.zeros(cell.shape, jnp.int32)
+    keys, codes = agents.astype(jnp.uint32)[None], {"agent_code": AGENT, "block_code": BLOCK}
+    return movement.move_and_swap(grid, cell, kind, target, keys, still, still > 0, **codes, wide=wide)
 
 
 @pytest.mark.parametrize("wide", [True, False])
@@ -25,20 +35,7 @@ def test_only_those_wait_whose_cells_an_earlier_mover_touches(wide: bool, monkey
 
     monkeypatch.setattr(movement, "in_rounds", watched)
     cell = jnp.asarray([[2, 1, 5, 8]], jnp.int32)  # agent 1 follows agent 0; the others are alone
-    grid = jnp.zeros((1, CELLS), jnp.int32).at[0, cell[0]].set(AGENT + jnp.arange(4, dtype=jnp.int32))
-    still = jnp.zeros((1, 4), jnp.int32)
-    made = movement.move_and_swap(
-        grid,
-        cell,
-        jnp.full((1, 4), movement.MOVE, jnp.int32),
-        cell + 1,
-        jnp.arange(4, dtype=jnp.uint32)[None],
-        still,
-        still > 0,
-        agent_code=AGENT,
-        block_code=BLOCK,
-        wide=wide,
-    )
+    made = move(cell, cell + 1, wide)
     assert waiting[0].tolist() == [[False, True, False, False]]
     assert made.cell.tolist() == [[3, 2, 6, 9]]
     assert made.success.all()
@@ -49,20 +46,7 @@ def test_of_two_that_wait_for_a_cell_one_enters_it(wide: bool) -> None:
     """Agent 0 leaves cell 3; agents 1 and 2 stand on its two sides, and both waited for it."""
     cell = jnp.asarray([[3, 2, 4]], jnp.int32)
     target = jnp.asarray([[9, 3, 3]], jnp.int32)
-    grid = jnp.zeros((1, CELLS), jnp.int32).at[0, cell[0]].set(AGENT + jnp.arange(3, dtype=jnp.int32))
-    still = jnp.zeros((1, 3), jnp.int32)
-    made = movement.move_and_swap(
-        grid,
-        cell,
-        jnp.full((1, 3), movement.MOVE, jnp.int32),
-        target,
-        jnp.arange(3, dtype=jnp.uint32)[None],
-        still,
-        still > 0,
-        agent_code=AGENT,
-        block_code=BLOCK,
-        wide=wide,
-    )
+    made = move(cell, target, wide)
     assert made.cell.tolist() == [[9, 3, 4]]
     assert made.success.tolist() == [[True, True, False]]
     assert np.flatnonzero(made.grid[0]).tolist() == [3, 4, 9]

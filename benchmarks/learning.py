@@ -1,7 +1,7 @@
 """Learning: reward against agent steps and against seconds, next to the original trainer's recorded curve.
 
     python benchmarks/learning.py [--case fast-A-512] [--minibatch-size 512] [--seeds 0 1 2] [--steps 4400000]
-                                  [--devices 1] [--json FILE] [--png FILE]
+                                  [--dtype float32] [--engine-path narrow] [--devices 1] [--json FILE] [--png FILE]
 
 By default world forage4 (the most an agent can earn is 30) under the original's default hyperparameters; of other cases
 there is no recorded curve. First episodes are staggered. Every seed is a process of its own.
@@ -55,6 +55,7 @@ def main() -> None:
         "machine": machine,
         "case": args.case,
         "dtype": args.dtype,
+        "engine_path": args.engine_path,
         "minibatch_size": args.minibatch_size,
         "devices": args.devices,
         "curves": curves,
@@ -75,6 +76,7 @@ def parse_arguments() -> argparse.Namespace:
         "--devices", type=int, default=1, help="parts that a CPU is divided into (default: %(default)s)"
     )
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32", help="default: %(default)s")
+    parser.add_argument("--engine-path", choices=["wide", "narrow"], help="default: what the device prefers")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--steps", type=int, default=4_400_000, help="agent steps of a run (default: %(default)s)")
     parser.add_argument("--json", help="write all curves into this file")
@@ -95,7 +97,7 @@ def run(args: argparse.Namespace) -> None:
     case, (seed,) = LEARNING_CASES[args.case], args.seeds
     if args.minibatch_size:
         case = case._replace(minibatch_size=args.minibatch_size)
-    training = shard_training(make(case, args.dtype, seed=seed))
+    training = shard_training(make(case, args.dtype, seed=seed, engine_path=args.engine_path))
     state = training.init(jax.random.key(seed))
     num_agents = training.plan.agents_per_env
     while int(state.agent_step) < args.steps:
@@ -115,6 +117,8 @@ def run_worker(args: argparse.Namespace, seed: int) -> list[dict[str, Any]]:
     command += ["--seeds", str(seed), "--steps", str(args.steps), "--devices", str(args.devices)]
     if args.minibatch_size:
         command += ["--minibatch-size", str(args.minibatch_size)]
+    if args.engine_path:
+        command += ["--engine-path", args.engine_path]
     curve = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
         assert worker.stdout is not None

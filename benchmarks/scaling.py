@@ -4,7 +4,8 @@
 
 1. Compiles `train_step` divided among 2, 4 and 8 simulated devices of a CPU, in the form for accelerators, and counts
    its collectives: how many, and how many bytes. Two of the programs show what grows with the total batch and what
-   does not; the others serve as a check.
+   does not; the others serve as a check. All of it twice: with minibatches drawn from the rows of all devices, and
+   with `row_groups`, where each device's share comes from its own rows.
 2. Scales them to a real size: `--envs-per-device` environments, rows of `--horizon` steps, `--minibatches` minibatches;
    that many for each device, or for all of them together.
 3. Estimates times. Computing uses the rate that `benchmarks/deviceless.py` found for one card (`--rate`, agent-steps
@@ -33,6 +34,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 CASES = ((2, 4), (2, 8), (4, 4), (8, 4))  # devices, environments of each; the first two decide, the others check
+WAYS = {False: "minibatches from the rows of all devices", True: "row_groups: as many as devices"}
 HORIZON, MINIBATCHES = 16, 4  # of the compiled programs
 ON_DEVICE = 8  # accelerators of one machine
 UNOPTIMIZED = "--xla_backend_optimization_level=0"  # nothing runs; collectives are decided before that
@@ -72,10 +74,32 @@ def main() -> None:
     if args.count is not None:
         print(json.dumps(asdict(count(args.world, args.agent, *args.count))))
         return
-    counted = [compiled(args, devices, envs) for devices, envs in CASES]
     print(f"{args.world}, agent {args.agent}, simulated devices, rows of {HORIZON}, {MINIBATCHES} minibatches")
-    print(f"\n{'devices':>7} {'envs each':>9} {'collective':20} {'calls':>6} {'bytes on each':>14} {'by the fit':>12}")
+    growth = {own: measure(args, own, way) for own, way in WAYS.items()}
+    whole = args.envs_per_device
+    plans = {
+        f"{whole:,} environments on each device": (growth[False], lambda devices: whole),
+        "The same, with `row_groups`": (growth[True], lambda devices: whole),
+        f"{whole:,} environments on all devices together": (growth[False], lambda devices: whole / devices),
+        "The same, with `row_groups` ": (growth[True], lambda devices: whole / devices),
+    }
+    tables = {
+        title: [row(args, grows, devices, envs_fn(devices)) for devices in args.devices]
+        for title, (grows, envs_fn) in plans.items()
+    }
+    for title, rows in tables.items():
+        print(f"\n{title.strip()}, {args.agents} agents each, rows of {args.horizon}, {args.minibatches} minibatches\n")
+        print(table(rows))
+    if args.json:
+        Path(args.json).write_text(json.dumps(tables, indent=1) + "\n")
+
+
+def measure(args: argparse.Namespace, own_rows: bool, way: str) -> dict[str, Growth]:
+    """Count the collectives of all CASES, and print them."""
+    counted = [compiled(args, devices, envs, own_rows) for devices, envs in CASES]
     growth = fit(counted[0], counted[1])
+    print(f"\n{way}")
+    print(f"{'devices':>7} {'envs each':>9} {'collective':20} {'calls':>6} {'bytes on each':>14} {'by the fit':>12}")
     for one in counted:
         for kind, (calls, num_bytes) in sorted(one.kinds.items()):
             expected = growth[kind].num_bytes(one.agent_steps) if kind in growth else math.nan
@@ -83,22 +107,7 @@ def main() -> None:
                 f"{one.devices:7} {one.envs_per_device:9} {kind:20} {calls:6} {num_bytes:14,} {expected:12,.0f}",
                 flush=True,
             )
-    near = {kind: Growth(one.calls, one.constant, 0.0) for kind, one in growth.items()}
-    whole = args.envs_per_device
-    plans = {
-        f"{whole:,} environments on each device": (growth, lambda devices: whole),
-        "the same, if every device drew its minibatches from rows of its own": (near, lambda devices: whole),
-        f"{whole:,} environments on all devices together": (growth, lambda devices: whole / devices),
-    }
-    tables = {
-        title: [row(args, grows, devices, envs_fn(devices)) for devices in args.devices]
-        for title, (grows, envs_fn) in plans.items()
-    }
-    for title, rows in tables.items():
-        print(f"\n{title}, {args.agents} agents each, rows of {args.horizon}, {args.minibatches} minibatches\n")
-        print(table(rows))
-    if args.json:
-        Path(args.json).write_text(json.dumps(tables, indent=1) + "\n")
+    return growth
 
 
 def fit(small: Counted, large: Counted) -> dict[str, Growth]:
@@ -118,7 +127,8 @@ def row(args: argparse.Namespace, growth: dict[str, Growth], devices: int, envs_
     seconds = {}
     received = {}
     for kind, one in growth.items():
-        calls = one.calls if kind != "all-reduce" else one.calls / MINIBATCHES * args.minibatches
+        of_minibatch, others = divmod(one.calls, MINIBATCHES)
+        calls = of_minibatch * args.minibatches + others
         constant = one.constant if kind != "all-reduce" else one.constant / MINIBATCHES * args.minibatches
         received[kind] = constant + one.each * own * devices if devices > 1 else 0.0
         seconds[kind] = collective_s(kind, received[kind], calls, devices)
@@ -168,7 +178,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def compiled(args: argparse.Namespace, devices: int, envs: int) -> Counted:
+def compiled(args: argparse.Namespace, devices: int, envs: int, own_rows: bool) -> Counted:
     """The counts of a program, in a process of its own: the number of simulated devices is fixed when JAX starts."""
     command = [
         sys.executable,
@@ -180,6 +190,7 @@ def compiled(args: argparse.Namespace, devices: int, envs: int) -> Counted:
         "--count",
         str(devices),
         str(envs),
+        str(int(own_rows)),
     ]
     environment = os.environ | {"JAX_PLATFORMS": "cpu", "JAX_NUM_CPU_DEVICES": str(devices)}
     environment["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {UNOPTIMIZED}"
@@ -190,7 +201,7 @@ def compiled(args: argparse.Namespace, devices: int, envs: int) -> Counted:
     return Counted(**{**found, "kinds": {kind: tuple(pair) for kind, pair in found["kinds"].items()}})
 
 
-def count(world: str, agent: str, devices: int, envs: int) -> Counted:
+def count(world: str, agent: str, devices: int, envs: int, own_rows: int) -> Counted:
     import jax
 
     from benchmarks.collectives import collectives
@@ -200,7 +211,12 @@ def count(world: str, agent: str, devices: int, envs: int) -> Counted:
 
     env = Environment(world, num_envs=devices * envs, num_maps=4, engine_path="wide")
     batch = env.num_agents * env.num_envs * HORIZON
-    config = TrainerConfig(batch_size=batch, minibatch_size=batch // MINIBATCHES, bptt_horizon=HORIZON)
+    config = TrainerConfig(
+        batch_size=batch,
+        minibatch_size=batch // MINIBATCHES,
+        bptt_horizon=HORIZON,
+        row_groups=devices if own_rows else 1,
+    )
     training = TrainingComponents.create(env, Agent(env, agent), config)
     sharded = shard_training(training, devices)
     shapes = jax.eval_shape(training.init, jax.random.key(0))
@@ -226,12 +242,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--horizon", type=int, default=64)
     parser.add_argument("--minibatches", type=int, default=32)
     parser.add_argument("--agents", type=int, default=24, help="of an environment, in the tables")
-    parser.add_argument("--rate", type=float, default=11.2e6, help="agent-steps a second of one device")
-    parser.add_argument("--kernels", type=float, default=50_546, help="of an update, however small it is")
+    parser.add_argument("--rate", type=float, default=11.1e6, help="agent-steps a second of one device")
+    parser.add_argument("--kernels", type=float, default=50_678, help="of an update, however small it is")
     parser.add_argument("--launch", type=float, default=2e-6, help="seconds of a kernel at least")
     parser.add_argument("--held-bytes", type=float, default=2.4e3, help="of a device, for each agent-step of its batch")
     parser.add_argument("--json", help="write the rows into this file")
-    parser.add_argument("--count", nargs=2, type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--count", nargs=3, type=int, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 

@@ -139,7 +139,7 @@ def parts(training: ShardedTraining, state: TrainState, rounds: int) -> dict[str
     import jax
     import jax.numpy as jnp
 
-    env, layout = training.plan.env, training.components.plan.layout
+    env, layout = training.plan.env, training.plan.layout
     max_args = jnp.asarray(env.max_action_args, jnp.int32)
 
     @jax.jit

@@ -31,11 +31,18 @@ CASES = {
 LEARNING_CASES = {**CASES, "fast-B-full": CASES["fast-B"]._replace(minibatch_size=512, items="full")}
 
 
-def make(case: Case, dtype: str = "float32", *, seed: int = 0, total_timesteps: int = 5_000_000) -> Any:
+def make(
+    case: Case,
+    dtype: str = "float32",
+    *,
+    seed: int = 0,
+    total_timesteps: int = 5_000_000,
+    engine_path: str | None = None,
+) -> Any:
     """The training functions of a case, under the original's default hyperparameters."""
     from metta_jax.api import Agent, Environment, TrainerConfig, TrainingComponents
 
-    env = Environment(case.world, num_envs=case.num_envs, seed=seed, items=case.items)
+    env = Environment(case.world, num_envs=case.num_envs, seed=seed, items=case.items, engine_path=engine_path)
     config = TrainerConfig(
         batch_size=case.batch_size,
         minibatch_size=case.minibatch_size,

@@ -17,7 +17,7 @@ RUN_DIR=${RUN_DIR:-$SLURM_SUBMIT_DIR/out/forage}
 # One process per node, with all of its devices; JAX finds the others through SLURM's variables.
 export JAX_LOCAL_DEVICE_IDS=$(seq --separator=, 0 $((${SLURM_GPUS_ON_NODE:-1} - 1)))
 srun --kill-on-bad-exit=1 metta-jax train forage --distributed \
-  --num-envs 4096 --total-timesteps 1e9 --run-dir "$RUN_DIR" &
+  --num-envs 4096 --set row_groups=64 --total-timesteps 1e9 --run-dir "$RUN_DIR" &
 STEP=$!
 trap 'kill -TERM $STEP' TERM
 wait $STEP

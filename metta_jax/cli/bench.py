@@ -97,7 +97,7 @@ def _training(options: argparse.Namespace) -> dict[str, float]:
     from metta_jax.agent import Agent
 
     run = make_run(options.world, num_envs=options.num_envs)
-    env = Environment(**run.environment, device=options.device)
+    env = Environment(**{**run.environment, "device": options.device or run.environment.get("device")})
     training = TrainingComponents.create(env, Agent(env, run.agent), run.trainer)
     rates = []
     with explain_out_of_memory(training):

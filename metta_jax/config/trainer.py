@@ -147,6 +147,12 @@ class TrainerConfig(Config, frozen=True):
         "minibatches about 37 % of the rows are never drawn; shuffled: every row is in exactly one. Default: drawn, "
         "which `prio_alpha` needs.",
     )
+    row_groups: PositiveInt = Field(
+        default=1,
+        description="Number of groups of consecutive rows; a minibatch takes equally many rows from each. If it is a "
+        "multiple of the number of devices, devices exchange no rows, and results still do not depend on their number. "
+        "Default: one group, of all rows.",
+    )
     value_write_back: bool = Field(
         default=False,
         description="Whether new values of sampled rows replace the old ones for later minibatches. Default: no, so "
@@ -212,6 +218,12 @@ class TrainerConfig(Config, frozen=True):
             raise custom(
                 f"gradient_chunk_size {chunk} must divide minibatch_size {self.minibatch_size} and be divisible by "
                 f"bptt_horizon {self.bptt_horizon}"
+            )
+        rows = self.minibatch_size // self.bptt_horizon
+        if rows % self.row_groups:
+            raise custom(
+                f"row_groups: {self.row_groups} does not divide the {rows} rows of a minibatch (minibatch_size "
+                f"{self.minibatch_size} // bptt_horizon {self.bptt_horizon}), and each group gives as many"
             )
         prio_alpha = self.prioritized_experience_replay.prio_alpha
         if self.minibatch_rows == "shuffled" and prio_alpha > 0:

@@ -59,7 +59,7 @@ def episode_stats(layout: Layout, params: EnvParams, state: EnvState) -> dict[st
         "converter": [
             _report(_converter_series(layout, params, state, i), step)
             for i in range(layout.num_converters)
-            if np.asarray(params.maps.converter_cell)[state.map_index, i] > 0 and state.converter_stats is not None
+            if np.asarray(params.maps.converter_cell)[state.map_index, i] > 0 and state.converter_events is not None
         ],
     }
 
@@ -160,10 +160,11 @@ def _converter_series(layout: Layout, params: EnvParams, state: EnvState, index:
 
     What a converter does when the world is built happens before it knows the clock: it counts, but leaves no metadata.
     """
-    rules, stats, kind = params.rules, state.converter_stats, int(state.converter_kind[index])
-    assert stats is not None
-    recipe = rules.recipe
-    events = {name: _series(stats, (index, i)) for i, name in enumerate(CONVERTER_EVENTS)}
+    rules, happened, moved = params.rules, state.converter_events, state.converter_moves
+    assert happened is not None  # the layout says what is kept
+    assert moved is not None
+    recipe, kind = rules.recipe, int(state.converter_kind[index])
+    events = {name: _series(happened, (index, i)) for i, name in enumerate(CONVERTER_EVENTS)}
     at_start = _event_at_start(layout, rules, kind)
     series = {
         "blocked.output_full": _plus_start(events["full"], at_start == "full"),
@@ -186,10 +187,9 @@ def _converter_series(layout: Layout, params: EnvParams, state: EnvState, index:
         amounts = list(_amounts(recipe, "input", kind).values())
         if amounts:
             series[f"{UNTRACKED}.consumed"] = Series(sum(amounts), 0, lowest=amounts[0])
-    first_moved = len(CONVERTER_EVENTS)
     for item, name in enumerate(layout.item_names):
-        series[f"{name}.added"] = _series(stats, (index, first_moved + item))
-        series[f"{name}.removed"] = _series(stats, (index, first_moved + layout.num_items + item))
+        series[f"{name}.added"] = _series(moved, (index, item))
+        series[f"{name}.removed"] = _series(moved, (index, layout.num_items + item))
     series = {name: x for name, x in series.items() if x.value > 0}
     row, column = divmod(int(np.asarray(params.maps.converter_cell)[state.map_index, index]), layout.stride)
     read = {
@@ -197,7 +197,7 @@ def _converter_series(layout: Layout, params: EnvParams, state: EnvState, index:
         "location.r": row - layout.pad[0],
         "location.c": column - layout.pad[1],
     }
-    updates, step = (None if stats.meta is None else 1), int(state.step)
+    updates, step = (None if happened.meta is None else 1), int(state.step)
     return series | {name: Series(x, updates, step, step, x) for name, x in read.items()}
 
 

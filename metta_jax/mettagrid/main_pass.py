@@ -30,7 +30,7 @@ class Deeds(NamedTuple):
 def main_pass(
     layout: Layout, params: EnvParams, state: EnvState, body: Body, intent: Intent
 ) -> tuple[EnvState, Body, Deeds]:
-    """Run the pass; `state.converter_stats` is up to date before and after."""
+    """Run the pass."""
     rules = params.rules
     attack = layout.action("attack")
     acts = ~intent.is_valid_type | (intent.type != attack)

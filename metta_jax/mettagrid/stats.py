@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from grid_kernels.gather import add, pick, put
-from metta_jax.mettagrid.tally import Tally, counted, joined, no_tally
+from metta_jax.mettagrid.tally import Tally
 from metta_jax.mettagrid.types import Layout, StatMeta, Stats, StatsLevel
 
 NEVER = 0x7FFFFFFF
@@ -22,7 +22,7 @@ _INTEGER = "(0|-?[1-9][0-9]*)"
 _INVALID_ACTION = re.compile(
     rf"action\.(invalid_type|invalid_arg)\.{_INTEGER}\.{_INTEGER}(?:\.(?:{'|'.join(DERIVED[1:])}))?"
 )
-CONVERTER_EVENTS = ("full", "short", "started", "completed", "cooled")  # then added and removed, by item
+CONVERTER_EVENTS = ("full", "short", "started", "completed", "cooled")
 
 
 @dataclass(frozen=True)
@@ -161,16 +161,6 @@ def _meta(meta: StatMeta, step: jax.Array, tally: Tally) -> StatMeta:
 def _more(updates: jax.Array, number: jax.Array | int) -> jax.Array:
     """The sum, or the largest int32: without a step limit there is no end to what may be counted."""
     return updates + jnp.minimum(number, _MOST_UPDATES - updates)
-
-
-def record_counts(stats: Stats | None, counts: jax.Array, step: jax.Array) -> Stats | None:
-    """Add `counts` int32 [N, owners, k] to the first k statistics of every owner, as updates by 1 each."""
-    if stats is None:
-        return None
-    level: StatsLevel = "totals" if stats.meta is None else "full"
-    # All statistics are written: on a CPU that takes a quarter of the time of writing a part of each row.
-    rest = no_tally((*counts.shape[:-1], stats.value.shape[-1] - counts.shape[-1]), level)
-    return record(stats, step, joined(counted(counts, level), rest))
 
 
 def record_tokens(stats: Stats | None, num_tokens: jax.Array, room: int, step: jax.Array) -> Stats | None:

@@ -15,8 +15,8 @@ from metta_jax.mettagrid.attack_pass import attack_pass, no_blows
 from metta_jax.mettagrid.endings import endings
 from metta_jax.mettagrid.main_pass import main_pass
 from metta_jax.mettagrid.rewards import share_rewards, stat_rewards
-from metta_jax.mettagrid.stats import CONVERTER_EVENTS, agent_stats, no_stats, record, record_counts, record_tokens
-from metta_jax.mettagrid.tally import no_tally
+from metta_jax.mettagrid.stats import CONVERTER_EVENTS, agent_stats, no_stats, record, record_tokens
+from metta_jax.mettagrid.tally import counted, no_tally
 from metta_jax.mettagrid.tokens import observe_agents
 from metta_jax.mettagrid.turn import NOTHING, SUCCEEDED, Body, read_intent
 from metta_jax.mettagrid.types import LAST_STEP, EnvParams, EnvState, Layout, Rules, TimeStep
@@ -45,7 +45,7 @@ def step(
     rules = params.rules
     state = state.replace(step=jnp.minimum(state.step, LAST_STEP - 1) + 1)
     with jax.named_scope("converters"):
-        state = _convert(rules, state)
+        state = _convert(layout, rules, state)
 
     intent = read_intent(layout, actions, keys)
     reward = jnp.zeros(state.cell.shape, jnp.float32)
@@ -100,7 +100,6 @@ def initial_state(layout: Layout, params: EnvParams, key: jax.Array, map_index: 
     if layout.num_converters:
         recipe = Recipe(*(pick(x, kind) for x in rules.recipe))
         converter, _ = try_start(converter, recipe, no_counts(kind.shape), jnp.zeros_like(kind), exists)
-    num_converter_stats = len(CONVERTER_EVENTS) + 2 * layout.num_items
     return EnvState(
         key=key,
         step=jnp.zeros((batch,), jnp.int32),
@@ -121,12 +120,13 @@ def initial_state(layout: Layout, params: EnvParams, key: jax.Array, map_index: 
         converter_due=converter.due,
         converter_kind=kind,
         agent_stats=no_stats((*agents, agent_stats(layout).size), layout.stats),
-        converter_stats=no_stats((*kind.shape, num_converter_stats), layout.stats),
+        converter_events=no_stats((*kind.shape, len(CONVERTER_EVENTS)), layout.stats),
+        converter_moves=no_stats((*kind.shape, 2 * layout.num_items), layout.stats),
         token_stats=no_stats((batch, 1, 3), layout.stats),
     )
 
 
-def _convert(rules: Rules, state: EnvState) -> EnvState:
+def _convert(layout: Layout, rules: Rules, state: EnvState) -> EnvState:
     """Run the events of converters that are due."""
     kind = state.converter_kind
     if not kind.shape[1]:
@@ -139,7 +139,7 @@ def _convert(rules: Rules, state: EnvState) -> EnvState:
         converter_stock=converter.stock,
         converter_phase=converter.phase,
         converter_due=converter.due,
-        converter_stats=record_counts(state.converter_stats, jnp.stack(counts, axis=-1), state.step),
+        converter_events=record(state.converter_events, state.step, counted(jnp.stack(counts, axis=-1), layout.stats)),
     )
 
 

@@ -120,10 +120,11 @@ def _put_back(layout: Layout, state: EnvState, market: _Market, faced: jax.Array
     agents = jnp.arange(faced.shape[1], dtype=jnp.int32)
     is_earlier = (agents[None] < agents[:, None])[None] & trades[:, None] & (faced[:, None] == faced[:, :, None])
     writes = trades & ~jnp.any(is_earlier, axis=2)
-    moved = joined(counted(market.counts, layout.stats), market.added, market.removed)
+    events, moves = counted(market.counts, layout.stats), joined(market.added, market.removed)
     return state.replace(
         converter_stock=put(state.converter_stock, faced, market.converter.stock, writes),
         converter_phase=put(state.converter_phase, faced, market.converter.phase, writes),
         converter_due=put(state.converter_due, faced, market.converter.due, writes),
-        converter_stats=record_rows(state.converter_stats, state.step, faced, moved, writes),
+        converter_events=record_rows(state.converter_events, state.step, faced, events, writes),
+        converter_moves=record_rows(state.converter_moves, state.step, faced, moves, writes),
     )

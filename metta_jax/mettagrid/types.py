@@ -190,7 +190,8 @@ class EnvState(flax.struct.PyTreeNode):
     converter_due: jax.Array  # int32 [C]: the step at which that ends, 0x7FFFFFFF if idle
     converter_kind: jax.Array  # int32 [C] index of the converter's name
     agent_stats: Stats | None  # [A, K]: of each agent; None if none are kept
-    converter_stats: Stats | None  # [C, K]: of each converter; None if none are kept
+    converter_events: Stats | None  # [C, 5]: how often each of `Counts` happened to a converter; None if none are kept
+    converter_moves: Stats | None  # [C, 2 I]: items that agents added to it, then removed; None if none are kept
     token_stats: Stats | None  # [3]: tokens written, dropped, free; None if none are kept
 
     def __repr__(self) -> str:

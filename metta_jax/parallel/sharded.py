@@ -17,12 +17,14 @@ from metta_jax.parallel.divided_curriculum import DividedCurriculum
 from metta_jax.parallel.divided_env import DividedEnv, divide_env
 from metta_jax.parallel.divided_gradient import divided_final_value, divided_gradient
 from metta_jax.parallel.mesh import Devices, env_mesh
+from metta_jax.parallel.own_rows import OwnRows
 from metta_jax.parallel.placement import train_state_shardings
 from metta_jax.parallel.spread import spread, whole
-from metta_jax.parallel.whole_rows import whole_rows
-from metta_jax.rl import Experience, TrainingComponents, TrainState
+from metta_jax.parallel.whole_rows import WholeRows
+from metta_jax.rl import Experience, GradientFn, TrainingComponents, TrainState
 from metta_jax.rl.plan import TrainingPlan
 from metta_jax.rl.programs import programs_of
+from metta_jax.rl.rows import Rows
 from metta_jax.rl.train_state import Params
 
 _Tree = TypeVar("_Tree")
@@ -36,9 +38,9 @@ class ShardedTraining(TrainingComponents):
     return are placed correctly; `place` places a state from elsewhere.
 
     Each device steps its own environments without communicating. After a rollout, one exchange copies all rows to all
-    devices, and each device trains on its share of the rows of every minibatch; then the gradients are averaged. What
-    `divide_env` and `divided_gradient` do not handle, such as a network that mixes rows, is divided by the compiler,
-    which is slower. For curricula, see `DividedCurriculum`.
+    devices, unless `TrainerConfig.row_groups` makes that unnecessary. Each device trains on its share of the rows of
+    every minibatch; then the gradients are averaged. What `divide_env` and `divided_gradient` do not handle, such as a
+    network that mixes rows, is divided by the compiler, which is slower. For curricula, see `DividedCurriculum`.
     """
 
     mesh: Mesh
@@ -133,16 +135,24 @@ def divided_plan(plan: TrainingPlan, mesh: Mesh) -> TrainingPlan:
     copies = None
     if isinstance(env, DividedEnv) and plan.curriculum is not None:
         copies = DividedCurriculum(plan.curriculum, mesh)
-    # Where the compiler divides the gradient, it needs rows that are divided.
-    whole_fn = plan.whole_fn if gradient is plan.gradient_fn else whole_rows(mesh)
     return dataclasses.replace(
         plan,
         env=env,
         gradient_fn=gradient,
         final_value_fn=divided_final_value(plan, mesh),
-        whole_fn=whole_fn,
+        rows=_divided_rows(plan, mesh, gradient),
         copies=copies,
     )
+
+
+def _divided_rows(plan: TrainingPlan, mesh: Mesh, gradient: GradientFn) -> Rows:
+    """Where minibatches get their rows from on several devices."""
+    if gradient is plan.gradient_fn:
+        return plan.rows  # where the compiler divides the gradient, it needs rows that are divided
+    # Values that are written back go to rows anywhere in the buffer.
+    if plan.layout.row_groups % mesh.size or plan.options.value_write_back:
+        return WholeRows(mesh)
+    return OwnRows(mesh)
 
 
 def divide_training(training: TrainingComponents, device: Device | None = None) -> TrainingComponents:

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import Mesh, PartitionSpec
 
-from metta_jax.core.pytree import PyTree
 from metta_jax.parallel.mesh import ENVS
+from metta_jax.rl.rows import Rows
 
 _Tree = TypeVar("_Tree")
 
 _WORD = 4  # bytes
 
 
-def whole_rows(mesh: Mesh) -> Callable[[_Tree], _Tree]:
-    """Make a function that copies arrays whose first axis is divided over `mesh` to every device, by one all-gather.
+@dataclass(frozen=True)
+class WholeRows(Rows):
+    """Every device holds the rows of all devices, and draws the rows of its minibatches from them.
 
-    Arrays of numbers of 4 bytes or of 1. Every device then holds what the whole run has collected, as the one device of
-    a small run does, and draws the rows of its minibatches from that without asking again.
+    One all-gather brings them, of arrays whose numbers have 4 bytes or 1. After it, nothing is asked again.
     """
 
-    def gather(tree: PyTree) -> PyTree:
+    mesh: Mesh
+
+    def bring(self, tree: _Tree) -> _Tree:
+        """Copy arrays whose first axis is divided over the mesh to every device."""
         leaves, structure = jax.tree.flatten(tree)
 
         def exchange(*leaves: jax.Array) -> list[jax.Array]:
@@ -38,10 +41,8 @@ def whole_rows(mesh: Mesh) -> Callable[[_Tree], _Tree]:
             return found
 
         rows, shared = PartitionSpec(ENVS), PartitionSpec()
-        exchanged = jax.shard_map(exchange, mesh=mesh, in_specs=rows, out_specs=shared, check_vma=False)(*leaves)
+        exchanged = jax.shard_map(exchange, mesh=self.mesh, in_specs=rows, out_specs=shared, check_vma=False)(*leaves)
         return jax.tree.unflatten(structure, exchanged)
-
-    return gather
 
 
 def _to_words(array: jax.Array) -> jax.Array:

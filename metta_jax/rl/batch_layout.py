@@ -19,6 +19,7 @@ class BatchLayout:
     accumulate_minibatches: int = 1  # minibatches per optimizer step
     rows_per_chunk: int | None = None  # rows of a minibatch whose gradient is computed at a time; None: all
     acting_chunk: int | None = None  # agents that act at a time; None: all
+    row_groups: int = 1  # of consecutive rows, of which every minibatch takes equally many
 
     @property
     def batch_size(self) -> int:
@@ -32,6 +33,10 @@ class BatchLayout:
     @property
     def num_minibatches(self) -> int:
         return self.num_rows // self.rows_per_minibatch
+
+    @property
+    def rows_per_group(self) -> int:
+        return self.num_rows // self.row_groups
 
     @property
     def num_slots(self) -> int:
@@ -64,6 +69,7 @@ def create_layout(
     accumulate_minibatches: int = 1,
     gradient_chunk_size: int | None = None,
     acting_chunk_size: int | None = None,
+    row_groups: int = 1,
 ) -> BatchLayout:
     """Sizes of a rollout of `batch_size` agent steps.
 
@@ -77,6 +83,7 @@ def create_layout(
         "minibatch_size": minibatch_size,
         "bptt_horizon": bptt_horizon,
         "accumulate_minibatches": accumulate_minibatches,
+        "row_groups": row_groups,
     }
     for name, size in sizes.items():
         if size < 1:
@@ -108,6 +115,11 @@ def create_layout(
             f"({rows_per_minibatch}). segments = batch_size // bptt_horizon = {batch_size} // {bptt_horizon}, "
             f"minibatch_segments = minibatch_size // bptt_horizon = {minibatch_size} // {bptt_horizon}."
         )
+    if rows_per_minibatch % row_groups:
+        raise ValueError(
+            f"trainer.row_groups: {row_groups} does not divide the {rows_per_minibatch} rows of a minibatch "
+            f"(minibatch_size {minibatch_size} // bptt_horizon {bptt_horizon}), and each group gives as many"
+        )
     if gradient_chunk_size is not None and gradient_chunk_size % bptt_horizon:
         raise ValueError(
             f"trainer.gradient_chunk_size: {gradient_chunk_size} must be divisible by bptt_horizon {bptt_horizon}"
@@ -120,6 +132,7 @@ def create_layout(
         accumulate_minibatches,
         rows_per_chunk=gradient_chunk_size and gradient_chunk_size // bptt_horizon,
         acting_chunk=acting_chunk_size,
+        row_groups=row_groups,
     )
     if layout.num_minibatches % accumulate_minibatches:
         raise ValueError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -362,10 +362,12 @@ class TrainingComponents:
                 "there: state = training.place(state)"
             )
 
-    def __getattr__(self, name: str) -> Any:
-        if name in _IN_STATE:
-            raise AttributeError(f"TrainingComponents holds no state: read it from the state, {_IN_STATE[name]}")
-        raise AttributeError(f"'TrainingComponents' object has no attribute {name!r}")
+    if not TYPE_CHECKING:  # a type checker would take any name for an attribute
+
+        def __getattr__(self, name: str) -> NoReturn:
+            if name in _IN_STATE:
+                raise AttributeError(f"TrainingComponents holds no state: read it from the state, {_IN_STATE[name]}")
+            raise AttributeError(f"'TrainingComponents' object has no attribute {name!r}")
 
 
 def _put_back(result: Any, fields: dict[str, Any]) -> Any:

@@ -83,7 +83,10 @@ class DrawFn(Protocol):
     def __call__(
         self, key: jax.Array, advantages: jax.Array, num_rows: int, /, *, prio_alpha: jax.Array, beta: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        """Different rows int32 [num_rows], and their weights float32 [num_rows, 1]; consumes `key`."""
+        """Different rows int32 [num_rows], and their weights float32 [num_rows, 1]; consumes `key`.
+
+        With `row_groups`, it draws from each group by itself, under `jax.vmap`.
+        """
         ...
 
 
@@ -100,14 +103,6 @@ class GradientFn(Protocol):
         agent_step: StepCounter,
     ) -> tuple[Params, MinibatchLoss]:
         """A pytree like `params`, and the loss that was differentiated."""
-        ...
-
-
-class WholeFn(Protocol):
-    """The type of `whole`, which makes all rows and environments of a rollout available to the training phase."""
-
-    def __call__(self, tree: _Tree, /) -> _Tree:
-        """The same arrays; if their first axis is divided among devices, every device gets all of it."""
         ...
 
 

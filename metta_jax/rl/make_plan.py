@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import TypeVar
 
 import jax
 import optax
@@ -28,10 +27,9 @@ from metta_jax.rl.place import check_agent_device, check_env_device
 from metta_jax.rl.plan import TrainingPlan
 from metta_jax.rl.policy_checks import validate_policy_environment_match
 from metta_jax.rl.rollout import final_value
+from metta_jax.rl.rows import Rows
 from metta_jax.rl.sampling import draw_prioritized
 from metta_jax.rl.train_state import Params
-
-_Tree = TypeVar("_Tree")
 
 
 def make_plan(
@@ -63,6 +61,7 @@ def make_plan(
         accumulate_minibatches=accumulate_minibatches,
         gradient_chunk_size=config.gradient_chunk_size,
         acting_chunk_size=config.acting_chunk_size,
+        row_groups=config.row_groups,
     )
     _check_chunks(layout, agent, loss_fn)
     if config.minibatch_rows == "shuffled" and draw_fn is not draw_prioritized:
@@ -89,15 +88,10 @@ def make_plan(
         draw_fn=draw_fn,
         gradient_fn=process_minibatch_update,
         final_value_fn=final_value,
-        whole_fn=_unchanged,
+        rows=Rows(),
         path=path,
         own_optimizer=optimizer,
     )
-
-
-def _unchanged(tree: _Tree) -> _Tree:
-    """Return the rows unchanged: on one device they are where they are needed."""
-    return tree
 
 
 def _sizes(config: TrainerConfig) -> tuple[int, int]:

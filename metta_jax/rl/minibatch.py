@@ -205,10 +205,13 @@ def _normalize(plan: TrainingPlan, advantages: jax.Array) -> jax.Array:
     norm_adv, axis = plan.options.norm_adv, plan.rows_axis
     if axis is None or not norm_adv:
         return normalize_advantage_distributed(advantages, norm_adv)
-    num_rows = advantages.shape[0]
-    # Four bytes a slot: gathering them keeps the numbers of one device, which sums of parts would not.
-    normalized = normalize_advantage_distributed(jax.lax.all_gather(advantages, axis, tiled=True))
-    return jax.lax.dynamic_slice_in_dim(normalized, jax.lax.axis_index(axis) * num_rows, num_rows)
+    # Two numbers of each device: their mean, and the squared deviations from it (Chan et al. 1979).
+    mean = jnp.mean(advantages)
+    means, squares = jax.lax.all_gather(jnp.stack([mean, jnp.sum(jnp.square(advantages - mean))]), axis).T
+    mean = jnp.mean(means)
+    square = jnp.sum(squares) + advantages.size * jnp.sum(jnp.square(means - mean))
+    spread = jnp.sqrt(square / max(means.size * advantages.size - 1, 1))
+    return (advantages - mean) / (spread + 1e-8)
 
 
 def batch_advantages(plan: TrainingPlan, batch: Experience) -> jax.Array:

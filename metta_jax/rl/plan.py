@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optax
 
@@ -13,11 +13,14 @@ from metta_jax.agent import Policy
 from metta_jax.mettagrid import BatchEnv, TaskChooser
 from metta_jax.mettagrid.engine_path import EnginePath
 from metta_jax.rl.batch_layout import BatchLayout
-from metta_jax.rl.contracts import AdvantageFn, CurriculumCopies, DrawFn, FinalValueFn, GradientFn, LossFn, WholeFn
+from metta_jax.rl.contracts import AdvantageFn, CurriculumCopies, DrawFn, FinalValueFn, GradientFn, LossFn
 from metta_jax.rl.hyperparameters import Hyperparameters
 from metta_jax.rl.kickstart import Teacher
 from metta_jax.rl.optimizer import adapt_optimizer, create_optimizer
 from metta_jax.rl.options import TrainingOptions
+
+if TYPE_CHECKING:
+    from metta_jax.rl.rows import Rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +38,7 @@ class TrainingPlan:
     draw_fn: DrawFn
     gradient_fn: GradientFn
     final_value_fn: FinalValueFn
-    whole_fn: WholeFn
+    rows: Rows
     path: EnginePath  # the form for an accelerator (wide) or for a CPU
     own_optimizer: optax.GradientTransformation | None = None  # in place of the one that `options` names
     rows_axis: str | None = None  # of `jax.shard_map`, over which a minibatch's rows are divided; None: all are here
@@ -57,13 +60,12 @@ class TrainingPlan:
             self.draw_fn,
             self.gradient_fn,
             self.final_value_fn,
-            self.whole_fn,
         )
         return (
             id(self.env),
             id(self.agent),
             tuple(id(teacher.agent) for teacher in self.teachers),
-            *(self.options, self.layout, self.path, self.own_optimizer, self.rows_axis, self.copies),
+            *(self.options, self.layout, self.path, self.own_optimizer, self.rows_axis, self.copies, self.rows),
             *(_function_key(function) for function in functions),
         )
 

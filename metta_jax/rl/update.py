@@ -12,14 +12,13 @@ import optax
 from metta_jax.core.pytree import PyTree
 from metta_jax.rl.advantage import calculate_explained_variance
 from metta_jax.rl.apart import run_apart, tied_to_turn
-from metta_jax.rl.experience import experience_stats, take_minibatch, write_back
+from metta_jax.rl.experience import experience_stats, write_back
 from metta_jax.rl.gradient_stats import global_norm, gradient_moments
 from metta_jax.rl.losses import add_losses, check_parts, is_reported, loss_stats
-from metta_jax.rl.minibatch import batch_advantages, dropout_key
 from metta_jax.rl.optimizer import clip_factor
 from metta_jax.rl.parameter_layers import clip_weights, layer_weights, reference_interval
 from metta_jax.rl.plan import TrainingPlan
-from metta_jax.rl.sampling import anneal_beta_at, shuffle_rows
+from metta_jax.rl.sampling import anneal_beta_at
 from metta_jax.rl.schedules import learning_rate
 from metta_jax.rl.train_state import (
     Experience,
@@ -43,20 +42,20 @@ def update(plan: TrainingPlan, state: TrainState, batch: Experience) -> tuple[Tr
     options = plan.options
     state = reset_training_state(state)
     mine, episodes = batch, state.episodes
-    # Minibatches draw from all rows, so all rows are copied to where they are needed once, not for every minibatch.
-    batch, all_episodes = plan.whole_fn((batch, episodes.replace(stat_sum=None)))
+    # Once, not for every minibatch: where a minibatch is drawn from all rows, every device needs all of them.
+    batch, all_episodes = plan.rows.bring((batch, episodes.replace(stat_sum=None)))
     state = state.replace(episodes=all_episodes)
     beta = anneal_beta(plan, state.epoch)
-    advantages = compute_advantages(plan, batch)
+    advantages = plan.rows.compute_advantages(plan, batch)
 
     def one_minibatch(carry: tuple[TrainState, Any], rows: Any) -> tuple[tuple[TrainState, Any], None]:
         state, written = carry
         state, key = split_key(state)
         current = batch if written is None else batch.replace(value=written[0], ratio=written[1])
         if rows is None:
-            minibatch = sample_minibatch(plan, key, current, advantages, beta)
+            minibatch = plan.rows.sample(plan, key, current, advantages, beta)
         else:
-            minibatch = dealt_minibatch(plan, key, current, advantages, rows)
+            minibatch = plan.rows.deal(plan, key, current, advantages, rows)
         state, loss = train_minibatch(plan, state, minibatch)
         if written is not None:
             current = write_back(current, minibatch, loss)
@@ -67,7 +66,7 @@ def update(plan: TrainingPlan, state: TrainState, batch: Experience) -> tuple[Tr
         rows = None
         if options.minibatch_rows == "shuffled":
             state, key = split_key(carry[0])
-            carry, rows = (state, carry[1]), shuffled_rows(plan, key)
+            carry, rows = (state, carry[1]), plan.rows.shuffle(plan, key)
         (state, written), _ = jax.lax.scan(one_minibatch, carry, rows, length=plan.layout.num_minibatches)
         return finish_epoch(plan, state), written
 
@@ -96,19 +95,6 @@ def reset_training_state(state: TrainState) -> TrainState:
     return state.replace(losses=zero_losses(state.losses.sums), gradient_stats=no_gradient_stats())
 
 
-def compute_advantages(plan: TrainingPlan, batch: Experience) -> jax.Array:
-    """Advantages of the whole rollout with importance 1, float32 [S, T]."""
-
-    def turn(index: jax.Array, _: jax.Array) -> jax.Array:
-        return batch_advantages(plan, batch.replace(value=tied_to_turn(batch.value, index))).reshape(-1)
-
-    # The recursion leaves columns behind one another in memory, or not, depending on the surrounding program. Sums over
-    # the array add in the order of memory. So it leaves an iteration of its own as a flat array, whose order is rows
-    # first.
-    nothing = jnp.zeros((batch.value.size,), jnp.float32)
-    return run_apart(plan.keeps_bits, batch.action[0, 0, 0], turn, nothing).reshape(batch.value.shape)
-
-
 def anneal_beta(plan: TrainingPlan, epoch: jax.Array) -> jax.Array:
     """`calculate_anneal_beta` under the plan's numbers, float32 []."""
     numbers = plan.hyperparameters
@@ -127,34 +113,6 @@ def split(key: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The key of the next state, and a key for one use."""
     key, used = jax.random.split(key)
     return key, used
-
-
-def sample_minibatch(
-    plan: TrainingPlan, key: jax.Array, batch: Experience, advantages: jax.Array, beta: jax.Array
-) -> Minibatch:
-    """Draw the B rows of a minibatch, all different, by the size of their advantages; consumes `key`."""
-    num_rows = plan.layout.rows_per_minibatch
-    prio_alpha = plan.hyperparameters.prio_alpha
-
-    def turn(index: jax.Array, _: Any) -> tuple[jax.Array, jax.Array]:
-        return plan.draw_fn(key, tied_to_turn(advantages, index), num_rows, prio_alpha=prio_alpha, beta=beta)
-
-    nothing = (jnp.zeros((num_rows,), jnp.int32), jnp.zeros((num_rows, 1), jnp.float32))
-    indices, weights = run_apart(plan.keeps_bits, batch.action[0, 0, 0], turn, nothing)
-    return take_minibatch(batch, advantages, indices, weights, dropout_key(plan, key))
-
-
-def shuffled_rows(plan: TrainingPlan, key: jax.Array) -> jax.Array:
-    """The rows of each minibatch of an epoch, int32 [num_minibatches, B]; consumes `key`."""
-    return shuffle_rows(key, plan.layout.num_rows, plan.layout.num_minibatches)
-
-
-def dealt_minibatch(
-    plan: TrainingPlan, key: jax.Array, batch: Experience, advantages: jax.Array, rows: jax.Array
-) -> Minibatch:
-    """The given rows int32 [B], all of the same weight; consumes `key`, for dropout."""
-    weights = jnp.ones((plan.layout.rows_per_minibatch, 1), jnp.float32)
-    return take_minibatch(batch, advantages, rows, weights, dropout_key(plan, key))
 
 
 def train_minibatch(plan: TrainingPlan, state: TrainState, minibatch: Minibatch) -> tuple[TrainState, MinibatchLoss]:

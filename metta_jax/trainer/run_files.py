@@ -20,19 +20,22 @@ METRICS = "metrics.jsonl"
 _SHOWN = 3  # differences that an error lists
 _LONGEST = 60  # letters of a value in it
 _SIZES = ("batch_size", "bptt_horizon")  # that the shapes of a training state depend on
+_PLACES = ("device", "engine_path")  # where the world runs, not which one it is
 
 
 def check_same_run(run: RunConfig) -> None:
     """A directory resumes the run that it holds: in the same world, with the same network, with as large a batch.
 
-    Raises ValueError that names what is different. A directory without training states may take any run.
+    On which device does not matter. Raises ValueError that names what is different. A directory without training states
+    may take any run.
     """
     paths = run.trainer.paths
     if not saved_rollout_counts(Path(paths.checkpoints)) or not (Path(paths.run_dir) / FILE_NAME).exists():
         return
     held = load_run_config(paths.run_dir)
     old, new = _named_world(held.environment), _named_world(run.environment)
-    problem = f"world: {_differences(old, new)}" if old != new else "agent" if held.agent != run.agent else None
+    other_agent = held.agent.replace(device=None) != run.agent.replace(device=None)
+    problem = f"world: {_differences(old, new)}" if old != new else "agent" if other_agent else None
     old, new = ({name: getattr(config, name) for name in _SIZES} for config in (held.trainer, run.trainer))
     if problem is None and old != new:
         problem = f"batch: {_differences(old, new)}"
@@ -55,8 +58,8 @@ def forget_run(paths: RunPaths) -> None:
 
 
 def _named_world(environment: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of `Environment`; names of worlds may be written in several ways."""
-    arguments = deep_merge({}, environment)
+    """Arguments of `Environment` that say which world it is; names of worlds may be written in several ways."""
+    arguments = {name: value for name, value in deep_merge({}, environment).items() if name not in _PLACES}
     path = arguments.get("curriculum_path")
     if isinstance(path, str):
         with contextlib.suppress(ValueError):  # it is a curriculum's name

@@ -110,8 +110,8 @@ def train(
       max_seconds: no update begins later.
       resume: False deletes what is in the run's directory of an earlier run.
       show_progress: a live line on the console; `trainer.verbose` must be True too.
-      device: where it runs, "cpu", "cuda:1"; None: the device in the agent's configuration, else JAX's default. With
-        `trainer.devices`, it decides their kind.
+      device: where it runs, "cpu", "cuda:1"; None: the device in the environment's arguments or the agent's
+        configuration, else JAX's default. With `trainer.devices`, it decides their kind.
       default_devices: the number of devices if `trainer.devices` is None and this is the only process. It is not saved
         with the run, since another machine may have another number.
 
@@ -155,7 +155,7 @@ def _train(
     if trainer.devices is None and jax.process_count() == 1:  # several processes need all of their devices
         trainer = trainer.replace(devices=default_devices)
     device = None if is_divided(trainer) else kind  # an environment on several devices is put on none by name
-    env = Environment(**run.environment, device=device)
+    env = Environment(**{**run.environment, "device": device})
     store = PolicyStore({"checkpoint_dir": paths.checkpoints, "device": device and device_name(device)})
     # The device of its configuration has had its say.
     agent, params, parent = Agent(env, run.agent.replace(device=None), device=device), None, None
@@ -195,11 +195,12 @@ def _train(
 
 
 def chosen_device(run: RunConfig, device: Device | str | None = None) -> Device | None:
-    """The requested device, else that of the agent's configuration; None if neither is given.
+    """The requested device, else that of the environment's arguments, else of the agent's configuration; or None.
 
     Raises a ValueError if it is not available.
     """
-    return find_device(run.agent.device if device is None else device)
+    named = run.environment.get("device")
+    return find_device(device if device is not None else run.agent.device if named is None else named)
 
 
 def is_divided(config: TrainerConfig) -> bool:

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 UPDATE = 32  # agent-steps
 
 
-def write_config(path: Path, run_dir: Path, num_updates: int) -> Path:
+def write_config(path: Path, run_dir: Path, num_updates: int, row_groups: int = 1) -> Path:
     """A run of 4 environments with 2 agents each, which can be divided among 1, 2 and 4."""
     world = {"curriculum_path": "default", "num_agents": 2, "width": 8, "height": 8, "num_maps": 2, "num_envs": 4}
     trainer = {
@@ -27,6 +27,7 @@ def write_config(path: Path, run_dir: Path, num_updates: int) -> Path:
         "batch_size": UPDATE,
         "minibatch_size": 16,
         "bptt_horizon": 4,
+        "row_groups": row_groups,
         "run_dir": str(run_dir),
         "checkpoint": {"checkpoint_interval": 2},
         "simulation": {"evaluate_interval": 0, "replay_interval": 0},

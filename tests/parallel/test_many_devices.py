@@ -19,4 +19,4 @@ def test_eight_devices_make_the_run_of_one() -> None:
     command = [sys.executable, "-m", "tests.parallel.many_devices"]
     out = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
     assert out.returncode == 0, out.stderr
-    assert out.stdout.count("devices: parameters differ by at most") == 3
+    assert out.stdout.count("parameters differ by at most") == 6

@@ -41,11 +41,13 @@ def assert_same_run(actual: Path, expected: Path) -> None:
 
 
 @pytest.mark.slow
-def test_several_processes_make_the_run_of_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("row_groups", [1, 4])
+def test_several_processes_make_the_run_of_one(row_groups: int, tmp_path: Path) -> None:
+    """With the rows of all processes, and with their own."""
     runs = {}
     for count in (1, 2, 4):
         runs[count] = tmp_path / f"of_{count}"
-        results = finish(start(write_config(tmp_path / f"{count}.json", runs[count], 6), count))
+        results = finish(start(write_config(tmp_path / f"{count}.json", runs[count], 6, row_groups), count))
         for index, (code, out, err) in enumerate(results):
             assert code == 0, err
             assert not err
@@ -54,7 +56,9 @@ def test_several_processes_make_the_run_of_one(tmp_path: Path) -> None:
     assert_same_run(runs[4], runs[1])
     # and goes on with another number of them, from the files of any
     for first, then in ((2, 1), (4, 2), (1, 4)):
-        for code, _, err in finish(start(write_config(tmp_path / "more.json", runs[first], 6 + then), then)):
+        for code, _, err in finish(
+            start(write_config(tmp_path / "more.json", runs[first], 6 + then, row_groups), then)
+        ):
             assert code == 0, err
         assert [record["metric/epoch"] for record in metrics(runs[first])] == list(range(1, 7 + then))
 

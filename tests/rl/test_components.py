@@ -59,7 +59,7 @@ def test_bundle_is_frozen_and_holds_no_state() -> None:
         with pytest.raises(AttributeError, match=f"read it from the state, .*state.{name}"):
             getattr(training, name)
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
-        _ = training.nothing
+        _ = training.nothing  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,16 @@ import os
 import signal
 import threading
 from pathlib import Path
+from typing import Any
 
+import jax
 import pytest
 
+from metta_jax.config import TrainerConfig
 from metta_jax.config.directories import paths_in
-from metta_jax.trainer import EpisodeRewards, StopSignals, forget_records_after, forget_run
+from metta_jax.monitor import RunConfig, save_run_config
+from metta_jax.trainer import EpisodeRewards, StopSignals, check_same_run, forget_records_after, forget_run
+from metta_jax.trainer.train import chosen_device
 
 
 def test_later_records_are_forgotten(tmp_path: Path) -> None:
@@ -40,6 +45,38 @@ def test_a_run_is_forgotten_and_nothing_else(tmp_path: Path) -> None:
     mine = {"checkpoints/mine", "checkpoints/model_notes", "stats/notes.txt", "notes.txt"}
     assert left == {"checkpoints", "replays", "stats", *mine}
     forget_run(paths_in(str(tmp_path / "none")))
+
+
+def test_a_run_may_go_on_at_another_place(tmp_path: Path) -> None:
+    """The device and the engine's path are not what makes it another run."""
+    trainer = TrainerConfig(run_dir=str(tmp_path), batch_size=32, minibatch_size=16, bptt_horizon=4)
+    world = {"curriculum_path": "default", "num_envs": 4}
+    (tmp_path / "checkpoints" / "trainer_state" / "3").mkdir(parents=True)
+
+    def run(environment: dict[str, Any], agent: dict[str, Any]) -> RunConfig:
+        return RunConfig.model_validate({"trainer": trainer, "environment": environment, "agent": agent})
+
+    there = run({**world, "device": "cuda:0", "engine_path": "wide"}, {"preset": "fast", "device": "cuda"})
+    save_run_config(tmp_path, trainer, dict(there.environment), there.agent)
+    check_same_run(there)
+    check_same_run(run(world, {"preset": "fast"}))
+    with pytest.raises(ValueError, match="holds a run with another agent; give"):
+        check_same_run(run(world, {"preset": "default"}))
+    with pytest.raises(ValueError, match="another world: num_envs 4 there, 5 here; give"):
+        check_same_run(run({**world, "num_envs": 5}, {"preset": "fast"}))
+
+
+def test_the_device_of_a_run() -> None:
+    def run(in_environment: str | None, in_agent: str | None) -> RunConfig:
+        place = {} if in_environment is None else {"device": in_environment}
+        agent = {"preset": "fast", "device": in_agent}
+        return RunConfig.model_validate({"trainer": {}, "environment": place, "agent": agent})
+
+    first, second = jax.devices()
+    assert chosen_device(run(None, None)) is None
+    assert chosen_device(run(None, "cpu:1")) == second
+    assert chosen_device(run("cpu:0", "cpu:1")) == first
+    assert chosen_device(run("cpu:0", "cpu:1"), "cpu:1") == second
 
 
 def _ended(count: float, share: float, reward: float) -> dict[str, float]:

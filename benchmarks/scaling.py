@@ -1,6 +1,6 @@
 """Estimates one update on many accelerators: what they compute, store and exchange, from compiled programs.
 
-    python benchmarks/scaling.py [--devices 1 8 256 4096] [--world forage] [--agent fast] [--json FILE]
+    python benchmarks/scaling.py [--devices 1 8 16 256 4096] [--world forage] [--agent fast] [--json FILE]
 
 1. Compiles `train_step` divided among 2, 4 and 8 simulated devices of a CPU, in the form for accelerators, and counts
    its collectives: how many, and how many bytes. Two of the programs show what grows with the total batch and what
@@ -237,7 +237,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--world", default="forage")
     parser.add_argument("--agent", default="fast")
-    parser.add_argument("--devices", nargs="+", type=int, default=[1, 8, 256, 4096])
+    parser.add_argument("--devices", nargs="+", type=int, default=[1, 8, 16, 256, 4096])
     parser.add_argument("--envs-per-device", type=int, default=8192)
     parser.add_argument("--horizon", type=int, default=64)
     parser.add_argument("--minibatches", type=int, default=32)

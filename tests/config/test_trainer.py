@@ -121,6 +121,7 @@ def test_defaults() -> None:
         "run_dir": "./train_dir",
         "value_write_back": False,
         "minibatch_rows": "drawn",
+        "row_groups": 1,
     }
     assert values["recurrence"] == {"reset_at_episode_end": True, "initial_state": "stored"}
     assert values["advantage"] == {

@@ -26,6 +26,7 @@ NUM_MINIBATCHES = 32
 # Agents, width of the window, tokens of an observation.
 SHAPES = ((1, 11, 200), (8, 3, 1), (8, 15, 400), (64, 11, 200), (256, 3, 200), (256, 15, 400))
 STAGES = (*LOOPS, "observations", "statistics", "rewards")
+PRODUCTS = "arithmetic of products"  # of all stages, whose own seconds are those of moving bytes
 LAUNCHES = (5e-6, 2e-6)  # seconds: one by one, and from a recorded graph
 MOST_PLAYED = 1024  # environments that are played to count rounds; a larger batch turns a little more often
 
@@ -119,7 +120,8 @@ def measure(
                 "seconds": seconds(part, launch=LAUNCHES[0], bandwidth=first),
             }
             for stage, part in cost.stages.items()
-        },
+        }
+        | {PRODUCTS: {"kernels": 0.0, "bytes": 0, "seconds": work.flops / (CARDS[0].flops * FLOPS_SHARE)}},
     }
 
 

@@ -243,7 +243,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--minibatches", type=int, default=32)
     parser.add_argument("--agents", type=int, default=24, help="of an environment, in the tables")
     parser.add_argument("--rate", type=float, default=11.1e6, help="agent-steps a second of one device")
-    parser.add_argument("--kernels", type=float, default=50_678, help="of an update, however small it is")
+    parser.add_argument("--kernels", type=float, default=50_779, help="of an update, however small it is")
     parser.add_argument("--launch", type=float, default=2e-6, help="seconds of a kernel at least")
     parser.add_argument("--held-bytes", type=float, default=2.4e3, help="of a device, for each agent-step of its batch")
     parser.add_argument("--json", help="write the rows into this file")

@@ -42,9 +42,17 @@ def database_file(option: str, path: Path) -> Path:
 
 
 def evaluation_database(option: str, path: Path) -> Path:
-    """`path`, a database of evaluations. It is only read: `EvalStatsDB` would make tables in one that has none."""
+    """`path`, a database of evaluations, or the newest one of the run in this directory.
+
+    It is only read: `EvalStatsDB` would make tables in one that has none.
+    """
     import duckdb
 
+    if path.is_dir():
+        found = sorted((path / "stats").glob("all_*.duckdb"), key=lambda file: file.stat().st_mtime)
+        if not found:
+            raise ValueError(f"{option}: {str(path)!r} is a directory without evaluations (stats/all_*.duckdb)")
+        path = found[-1]
     database_file(option, path)
     with database_errors(option, path), duckdb.connect(str(path), read_only=True) as connection:
         tables = connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from metta_jax.mapgen.ascii import symbol_of
 from metta_jax.mapgen.game_map import EMPTY, Grid
 from metta_jax.viewer import draw
 from metta_jax.worlds.source import draw_maps, is_name, world_name
+
+_OUTPUTS = (".png", ".yaml", ".yml", ".json")
 
 
 def list_worlds(options: argparse.Namespace) -> None:
@@ -43,15 +46,29 @@ def show(options: argparse.Namespace) -> None:
     if is_name(options.name):
         name = worlds.canonical_name(options.name)
         description = f": {worlds.describe(name)}"
-    out = None if options.out is None else writable_file("--out", options.out)
+    out = None if options.out is None else _output(options.out)
     grid = draw_maps(world, seed=options.seed, num_maps=1)[0].grid
     print(to_text(grid))
     print(f"{name}{description}\n{legend_of(grid)}")
-    if out is not None:
+    if out is None:
+        return
+    if out.suffix == ".png":
         from metta_jax.viewer.images import save_png  # loads Pillow
 
         objects = worlds.map_objects(world.game, grid)
         print(save_png(draw(objects, (grid.shape[1], grid.shape[0])), out))
+        return
+    if out.suffix == ".json":
+        out.write_text(world.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    else:
+        world.to_yaml(out)
+    print(out)
+
+
+def _output(path: Path) -> Path:
+    if path.suffix not in _OUTPUTS:
+        raise ValueError(f"--out: {str(path)!r} does not end in {', '.join(_OUTPUTS[:-1])} or {_OUTPUTS[-1]}")
+    return writable_file("--out", path)
 
 
 def legend_of(grid: Grid) -> str:

@@ -127,7 +127,9 @@ def _parsed(path: str | os.PathLike[str], content: Mapping[str, Any]) -> EnvConf
         if is_curriculum(content):
             return read_kind(content)
     except ValueError as error:
-        raise ValueError(f"{os.fspath(path)}: {error}") from None
+        is_incomplete = "game" in content and "Field required" in str(error)
+        hint = "; `metta-jax worlds show default --out FILE` writes a complete one" if is_incomplete else ""
+        raise ValueError(f"{os.fspath(path)}: {error}{hint}") from None
     if "type" in content or "_target_" in content:
         needed = "a world is a game and a map_builder"
         raise ValueError(f"{os.fspath(path)}: is a map builder or a scene alone; {needed}")

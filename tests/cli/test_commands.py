@@ -75,6 +75,20 @@ def test_a_map_of_a_world(capsys: pytest.CaptureFixture[str], tmp_path: Path, mo
     assert list(tmp_path.iterdir()) == [], "a file is only written when asked for"
 
 
+@pytest.mark.parametrize("suffix", ["yaml", "yml", "json"])
+def test_a_world_as_a_file_to_change(suffix: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / f"mine.{suffix}"
+    assert main(["worlds", "show", "forage", "--out", str(file)]) == 0
+    *rows, _, _, path = capsys.readouterr().out.splitlines()
+    assert path == str(file)
+    assert worlds.read(str(file)) == worlds.get("forage")
+    assert main(["worlds", "show", str(file)]) == 0
+    assert capsys.readouterr().out.splitlines()[: len(rows)] == rows
+    with pytest.raises(SystemExit):
+        main(["worlds", "show", "forage", "--out", str(tmp_path / "mine.txt")])
+    assert "mine.txt' does not end in .png, .yaml, .yml or .json" in capsys.readouterr().err
+
+
 def test_validate(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "run.yaml"
     file.write_text("total_timesteps: 100\nppo: {clip_coef: 0.2}\n", encoding="utf-8")

@@ -197,6 +197,16 @@ def test_an_error_names_the_file_and_the_field(text: str, tmp_path: Path) -> Non
         assert ERRORS[text] in str(error.value)
 
 
+def test_an_incomplete_world_says_where_a_complete_one_comes_from(tmp_path: Path) -> None:
+    file = tmp_path / "rooms.yaml"
+    file.write_text("game: {num_agents: 2, max_steps: 60}\nmap_builder: {type: Random, width: 9, height: 9}\n")
+    with pytest.raises(
+        ValueError, match=r"(?s)Field required.*; `metta-jax worlds show default --out FILE` writes a"
+    ) as error:
+        worlds.read(file)
+    assert "game.actions: Field required" in str(error.value)
+
+
 def test_wrong_sources(tmp_path: Path) -> None:
     missing, school = tmp_path / "missing.json", tmp_path / "school.yaml"
     school.write_text("{kind: single_task, task: simple}", encoding="utf-8")

@@ -21,9 +21,7 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "dashboard", help="show the evaluations in a database as a page, or JSON", description=_DESCRIPTION
     )
-    parser.add_argument(
-        "database", type=place, help="what `eval --stats-db` wrote, or a run's directory"
-    )
+    parser.add_argument("database", type=place, help="what `eval --stats-db` wrote, or a run's directory")
     parser.add_argument("--out", type=place, help="the file (default: the database's name with .html; JSON is printed)")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead, for your own pages")
     parser.add_argument("--no-open", action="store_true", help="only write the page")

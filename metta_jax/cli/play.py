@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import sys
 import webbrowser
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -14,6 +15,7 @@ from metta_jax.cli.own_world import own_world
 from metta_jax.viewer.live_game import LiveGame, PolicyFn
 from metta_jax.viewer.live_terminal import play_in_terminal
 from metta_jax.worlds.environment import Environment
+from metta_jax.worlds.source import world_name
 
 
 def run(options: argparse.Namespace) -> None:
@@ -39,11 +41,18 @@ def _play(options: argparse.Namespace) -> None:
     from metta_jax.viewer.live_server import serve_game
 
     try:
-        asyncio.run(serve_game(game, port=options.port, ready_fn=ready))
+        asyncio.run(serve_game(game, port=options.port, ready_fn=ready, title=f"{_world_name(options)} · live play"))
     except KeyboardInterrupt:
         pass
     except OSError as error:
         raise ValueError(f"--port: {options.port}: {error.strerror}") from None
+
+
+def _world_name(options: argparse.Namespace) -> str:
+    """What the page calls the world: its name, or that of the run whose policy plays."""
+    if options.world is None and options.policy is not None:
+        return Path(options.policy).name
+    return world_name("default" if options.world is None else options.world)
 
 
 def _env_and_policy(options: argparse.Namespace) -> tuple[Environment, PolicyFn | None]:

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from metta_jax.viewer.live_game import LiveGame, Message
-from metta_jax.viewer.page import live_html
+from metta_jax.viewer.page import LIVE_TITLE, live_html
 
 HOST = "127.0.0.1"
 SOCKET_PATH = "/ws"
@@ -26,6 +26,7 @@ async def serve_game(
     port: int = 0,
     ready_fn: Callable[[str], None] = print,
     origins: Sequence[str] = (),
+    title: str = LIVE_TITLE,
 ) -> None:
     """Serves until it is cancelled. Everyone who connects sees the same world and may move any agent.
 
@@ -35,6 +36,7 @@ async def serve_game(
       ready_fn: called once with the address of the page.
       origins: other pages that may connect, such as the original viewer's `https://metta-ai.github.io`; without it only
         our own page may, because any page in the user's browser can reach this machine.
+      title: of the page.
 
     Raises:
       OSError: the port is taken.
@@ -67,7 +69,7 @@ async def serve_game(
         if request.path != "/":
             return connection.respond(HTTPStatus.NOT_FOUND, "There is only one page: /\n")
         shown = address.replace(HOST, _host(request))  # a page opened as localhost also talks to localhost
-        body = live_html(f"{shown.replace('http', 'ws', 1)}{SOCKET_PATH}").encode()
+        body = live_html(f"{shown.replace('http', 'ws', 1)}{SOCKET_PATH}", title).encode()
         headers = Headers(
             [("Content-Type", "text/html; charset=utf-8"), ("Content-Length", str(len(body))), ("Connection", "close")]
         )

@@ -16,6 +16,7 @@ from metta_jax.viewer.action_keys import ACTION_OF_KEY, ACTION_WORDS, KEY_HELP
 
 _SCRIPTS = ("replay.js", "sprites.js", "scene.js", "panels.js", "chart.js", "player.js", "pointer.js")
 _DEFAULT_TITLE = "MettaGrid replay"
+LIVE_TITLE = "Live play"
 _NOTHING = "'none'"
 
 
@@ -55,9 +56,9 @@ def open_viewer(page: str | PathLike[str]) -> bool:
     return webbrowser.open(Path(page).resolve().as_uri())
 
 
-def live_html(address: str) -> str:
+def live_html(address: str, title: str = LIVE_TITLE) -> str:
     """A page that plays in a live game, whose WebSocket has this address; the page may reach nothing else."""
-    return _page(None, "Live play", live_address=address)
+    return _page(None, title, live_address=address)
 
 
 def _page(content: bytes | None, name: str, *, live_address: str | None = None) -> str:

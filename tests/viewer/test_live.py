@@ -65,7 +65,9 @@ def address(game: LiveGame) -> Iterator[str]:
         found.append(address)
         started.set()
 
-    task = loop.create_task(serve_game(game, ready_fn=ready, origins=["https://friend.example"]))
+    task = loop.create_task(
+        serve_game(game, ready_fn=ready, origins=["https://friend.example"], title="a <room> · live play")
+    )
     thread = threading.Thread(target=lambda: _run(loop, task))
     thread.start()
     assert started.wait(20)
@@ -73,6 +75,13 @@ def address(game: LiveGame) -> Iterator[str]:
     loop.call_soon_threadsafe(task.cancel)
     thread.join(20)
     assert not thread.is_alive()
+
+
+def test_the_page_bears_the_name_of_the_world(address: str) -> None:
+    with urllib.request.urlopen(address) as page:
+        html = page.read().decode()
+    assert "<title>a &lt;room&gt; · live play</title>" in html
+    assert '<h1 id="title">a &lt;room&gt; · live play</h1>' in html
 
 
 def test_a_step_tells_all_objects(game: LiveGame) -> None:

@@ -34,7 +34,7 @@ function startLive(player, address) {
 function receive(player, message) {
   if (message.type === "replay") {
     const agent = player.selected?.agentId ?? 0;
-    player.show(new Replay(message.replay), "Live play");
+    player.show(new Replay(message.replay), document.title);
     showHowTo(player, message.goal);
     player.select(player.replay.agents.find((other) => other.agentId === agent)?.id ?? null);
   } else if (message.type === "replay_step" && player.replay !== null) {

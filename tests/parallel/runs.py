@@ -36,6 +36,14 @@ def assert_close(actual: Any, expected: Any) -> None:
             np.testing.assert_array_equal(np.asarray(y), np.asarray(x), err_msg=message)
 
 
+def decided(params: Any) -> Any:
+    """Parameters of `fast` or a network like it, without the bias of `_action_`.
+
+    Adding one number to all logits changes no policy, so that bias has a gradient of mere rounding.
+    """
+    return {**params, "_action_": {**params["_action_"], "bias": jnp.zeros((1,), jnp.float32)}}
+
+
 def assert_equal(actual: Any, expected: Any) -> None:
     leaves = jax.tree_util.tree_leaves_with_path(expected)
     for (path, x), y in zip(leaves, jax.tree.leaves(actual), strict=True):

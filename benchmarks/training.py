@@ -1,7 +1,7 @@
 """Speed of training: agent-steps a second of rollout, update and whole train_step, next to the original trainer's.
 
     python benchmarks/training.py [--cases fast-A fast-A-512 fast-B default-A default-B] [--dtypes float32 bfloat16]
-                                  [--devices 2] [--rounds 5] [--json FILE]
+                                  [--devices 2] [--row-groups 1] [--rounds 5] [--json FILE]
 
 Every row is measured in a process of its own, on all cores; rates are medians. A CPU is divided into as many devices as
 `--devices` says (`shard_training`), which keeps its cores busier than one device for all of them. Time is split into
@@ -40,7 +40,7 @@ COLUMNS = (
 def main() -> None:
     args = parse_arguments()
     if args.worker:
-        print(json.dumps(measure(args.cases[0], args.dtypes[0], args.devices, args.rounds)))
+        print(json.dumps(measure(args.cases[0], args.dtypes[0], args)))
         return
     import jax
 
@@ -49,7 +49,7 @@ def main() -> None:
     rows = []
     for name in args.cases:
         for dtype in args.dtypes:
-            row = run_worker(name, dtype, args.devices, args.rounds)
+            row = run_worker(name, dtype, args)
             rows.append(row)
             print(line(name, row), flush=True)
     if args.json:
@@ -63,15 +63,18 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--dtypes", nargs="+", choices=["float32", "bfloat16"], default=["float32", "bfloat16"])
     parser.add_argument("--devices", type=int, default=2, help="of a CPU; others: all there are (default: %(default)s)")
+    parser.add_argument(
+        "--row-groups", type=int, default=1, help="the number of devices: no rows are exchanged (default: %(default)s)"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="train_steps that are timed (default: %(default)s)")
     parser.add_argument("--json", help="write one row per measurement into this file")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
-def run_worker(name: str, dtype: str, devices: int, rounds: int) -> dict[str, Any]:
+def run_worker(name: str, dtype: str, args: argparse.Namespace) -> dict[str, Any]:
     command = [sys.executable, __file__, "--worker", "--cases", name, "--dtypes", dtype]
-    command += ["--devices", str(devices), "--rounds", str(rounds)]
+    command += ["--devices", str(args.devices), "--rounds", str(args.rounds), "--row-groups", str(args.row_groups)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{name}, {dtype} failed:\n{done.stderr}")
@@ -91,18 +94,18 @@ def line(name: str, row: dict[str, Any]) -> str:
     )
 
 
-def measure(name: str, dtype: str, devices: int, rounds: int) -> dict[str, Any]:
+def measure(name: str, dtype: str, args: argparse.Namespace) -> dict[str, Any]:
     """One row, in this process."""
     import jax
 
-    jax.config.update("jax_num_cpu_devices", devices)
+    jax.config.update("jax_num_cpu_devices", args.devices)
 
     from benchmarks.training_cases import CASES, ORIGINAL_BRANCHY, make
     from benchmarks.yardstick import branchy
     from metta_jax.api import shard_training
 
     case = CASES[name]
-    training = shard_training(make(case, dtype))
+    training = shard_training(make(case, dtype, row_groups=args.row_groups))
     state = jax.block_until_ready(training.init(jax.random.key(0)))
     start = time.perf_counter()
     state, _ = jax.block_until_ready(training.train_step(state))
@@ -110,18 +113,19 @@ def measure(name: str, dtype: str, devices: int, rounds: int) -> dict[str, Any]:
 
     steps = training.plan.layout.steps_per_rollout
     yardsticks, whole = [branchy(1)], []
-    for _ in range(rounds):
+    for _ in range(args.rounds):
         start = time.perf_counter()
         state, _ = jax.block_until_ready(training.train_step(state))
         whole.append(time.perf_counter() - start)
         yardsticks.append(branchy(1))
-    seconds = parts(training, state, rounds)
+    seconds = parts(training, state, args.rounds)
     rate, speed = steps / statistics.median(whole), statistics.median(yardsticks)
     return {
         "agent": case.agent,
         "world": case.world,
         "dtype": dtype,
         "devices": jax.device_count(),
+        "row_groups": args.row_groups,
         "num_envs": case.num_envs,
         "batch_size": case.batch_size,
         "minibatch_size": case.minibatch_size,

@@ -38,6 +38,7 @@ def make(
     seed: int = 0,
     total_timesteps: int = 5_000_000,
     engine_path: str | None = None,
+    row_groups: int = 1,
 ) -> Any:
     """The training functions of a case, under the original's default hyperparameters."""
     from metta_jax.api import Agent, Environment, TrainerConfig, TrainingComponents
@@ -48,5 +49,6 @@ def make(
         minibatch_size=case.minibatch_size,
         bptt_horizon=HORIZON,
         total_timesteps=total_timesteps,
+        row_groups=row_groups,
     )
     return TrainingComponents.create(env, Agent(env, case.agent, dtype=dtype), config)

@@ -139,6 +139,7 @@ def make_batch(case: str, num_envs: int, num_tasks: int) -> tuple[MettaGrid, Vec
     from metta_jax.config import EnvConfig
     from metta_jax.curriculum import Curriculum, Task
     from metta_jax.curriculum.learning_progress import LearningProgressRule
+    from metta_jax.mapgen import FixedMap
     from metta_jax.mettagrid import MettaGrid, TaskGrid, VectorEnv
 
     grid = make(CASES[case])
@@ -156,7 +157,8 @@ def make_batch(case: str, num_envs: int, num_tasks: int) -> tuple[MettaGrid, Vec
         for i in range(num_tasks)
     ]
     env = TaskGrid(games, [maps] * num_tasks, stats="totals")
-    tasks = tuple(Task(str(i), (EnvConfig(game=g, map_builder="given"),)) for i, g in enumerate(games))
+    first = FixedMap(tuple(map(tuple, maps[0])))  # the tasks' maps are those of the grid
+    tasks = tuple(Task(str(i), (EnvConfig(game=g, map_builder=first),)) for i, g in enumerate(games))
     curriculum = Curriculum("benchmark", tasks, LearningProgressRule((1.0,) * num_tasks))
     return env, VectorEnv(env, num_envs, staggered=True, curriculum=curriculum), env.params
 

@@ -22,7 +22,7 @@ _WORD = 4  # bytes
 class WholeRows(Rows):
     """Every device holds the rows of all devices, and draws the rows of its minibatches from them.
 
-    One all-gather brings them, of arrays whose numbers have 4 bytes or 1. After it, nothing is asked again.
+    One all-gather brings them, of arrays whose numbers have 4 bytes or 1; drawing needs no other exchange.
     """
 
     mesh: Mesh

@@ -205,7 +205,8 @@ def _normalize(plan: TrainingPlan, advantages: jax.Array) -> jax.Array:
     norm_adv, axis = plan.options.norm_adv, plan.rows_axis
     if axis is None or not norm_adv:
         return normalize_advantage_distributed(advantages, norm_adv)
-    # Two numbers of each device: their mean, and the squared deviations from it (Chan et al. 1979).
+    # Not by `axis_name`, which divides by n, not n - 1: results would depend on the number of devices. Two numbers of
+    # each device are enough: its mean, and the sum of squared deviations from it (Chan et al. 1979).
     mean = jnp.mean(advantages)
     means, squares = jax.lax.all_gather(jnp.stack([mean, jnp.sum(jnp.square(advantages - mean))]), axis).T
     mean = jnp.mean(means)

@@ -10,7 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metta_jax.rl import TrainingComponents
+from metta_jax.parallel import ShardedTraining
+from metta_jax.rl import TrainingComponents, TrainState
 from tests.rl.probes import ProbeAgent, ProbeEnv
 from tests.rl.training import config
 
@@ -34,6 +35,19 @@ def assert_close(actual: Any, expected: Any) -> None:
             np.testing.assert_allclose(np.asarray(y), np.asarray(x), rtol=1e-4, atol=1e-5, err_msg=message)
         else:
             np.testing.assert_array_equal(np.asarray(y), np.asarray(x), err_msg=message)
+
+
+def assert_same_run(
+    training: TrainingComponents, sharded: ShardedTraining, key: jax.Array, num_steps: int = 3
+) -> TrainState:
+    """Train on one device and on several, and compare; returns the state of the divided run."""
+    one, two = training.init(key), sharded.init(key)
+    for _ in range(num_steps):
+        one, metrics = training.train_step(one)
+        two, sharded_metrics = sharded.train_step(two)
+        assert_close(sharded_metrics, metrics)
+    assert_close(two, one)
+    return two
 
 
 def decided(params: Any) -> Any:

@@ -13,7 +13,7 @@ from metta_jax.parallel.own_rows import OwnRows
 from metta_jax.parallel.whole_rows import WholeRows
 from metta_jax.rl import TrainingComponents
 from metta_jax.rl.programs import ACTING_FIELDS
-from tests.parallel.runs import assert_close, exchanges
+from tests.parallel.runs import assert_close, assert_same_run, exchanges
 from tests.rl.probes import ProbeAgent, ProbeEnv
 from tests.rl.training import config, manual_rollout, manual_update
 
@@ -31,12 +31,7 @@ def test_two_devices_make_the_run_of_one(changes: dict[str, Any]) -> None:
     training = make(**changes)
     sharded = shard_training(training)
     assert isinstance(sharded.plan.rows, OwnRows)
-    one, two = training.init(jax.random.key(3)), sharded.init(jax.random.key(3))
-    for _ in range(3):
-        one, metrics = training.train_step(one)
-        two, sharded_metrics = sharded.train_step(two)
-        assert_close(sharded_metrics, metrics)
-    assert_close(two, one)
+    assert_same_run(training, sharded, jax.random.key(3))
 
 
 def test_the_loop_by_hand() -> None:

@@ -34,7 +34,7 @@ from metta_jax.worlds.environment import Environment
 from tests.agent.facts import facts_env, small_config
 from tests.curriculum.mines import mines
 from tests.mettagrid.small_world import MAP, game_config
-from tests.parallel.runs import assert_close, decided, exchanges, make_training
+from tests.parallel.runs import assert_close, assert_same_run, decided, exchanges, make_training
 from tests.rl.probes import ProbeAgent, ProbeEnv
 from tests.rl.training import config, manual_rollout, manual_update, variant
 
@@ -52,12 +52,7 @@ def test_there_are_two_devices() -> None:
 def test_two_devices_make_the_same_run(options: str, caplog: pytest.LogCaptureFixture) -> None:
     training = make_training() if options == "prioritized" else variant(options)
     sharded = shard_training(training)
-    one, two = training.init(jax.random.key(3)), sharded.init(jax.random.key(3))
-    for _ in range(3):
-        one, metrics = training.train_step(one)
-        two, sharded_metrics = sharded.train_step(two)
-        assert_close(sharded_metrics, metrics)
-    assert_close(two, one)
+    two = assert_same_run(training, sharded, jax.random.key(3))
     assert float(
         jnp.abs(two.params["actor"]["kernel"] - sharded.init(jax.random.key(3)).params["actor"]["kernel"]).max()
     )

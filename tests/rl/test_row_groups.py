@@ -27,7 +27,7 @@ def drawn() -> TrainingComponents:
 
 
 def test_a_minibatch_has_equally_many_rows_of_each_group(drawn: TrainingComponents) -> None:
-    state, batch = drawn.rollout(drawn.init(jax.random.key(0)))
+    _, batch = drawn.rollout(drawn.init(jax.random.key(0)))
     advantages = drawn.compute_advantages(batch)
     seen = set()
     for key in jax.random.split(jax.random.key(1), 40):
@@ -38,7 +38,6 @@ def test_a_minibatch_has_equally_many_rows_of_each_group(drawn: TrainingComponen
         np.testing.assert_array_equal(minibatch.actions, np.asarray(batch.action)[rows])
         seen |= set(rows.tolist())
     assert seen == set(range(16))
-    del state
 
 
 def test_weights_and_rows_are_those_of_draws_from_each_group(drawn: TrainingComponents) -> None:
